@@ -1,0 +1,299 @@
+@icon("icon.svg")
+class_name MarlBridge
+extends Node
+## Connects the agents of a scene to Python.
+##
+## Add one to the scene. Every node below [member arena_root] with the methods apply_action,
+## get_observation, get_reward, reset and is_done is an agent. An enabled bridge waits for Python
+## before the first physics frame, and closes the game when nobody answers.
+
+## The bridge's place in a frame.
+enum Phase { CONNECTING, GREETING, IDLE, STEPPING, SETTLING, ENDED }
+
+const _SPIN_USEC := 500
+const _LONGEST_NAP_USEC := 1000
+const _RETRY_USEC := 200_000
+
+## Off: the scene plays as a normal game.
+@export var enabled := true
+## How many physics frames one step lasts. The action is applied in each of them.
+@export_range(1, 1000, 1, "or_greater") var step_length := 1
+## The node below which the agents are; empty: the root of the scene that holds this bridge.
+@export var arena_root: Node
+## How many physics frames pass between a reset and the first observation, for scenes with sensors
+## (ray casts, areas), which see the old places until physics has run.
+@export_range(0, 100, 1, "or_greater") var settle_frames := 0
+## Where Python listens, when the game was not started by Python.
+@export var address := "ws://127.0.0.1:8000"
+## How many seconds to wait for Python before the game closes.
+@export_range(1.0, 600.0, 1.0, "or_greater", "suffix:s") var connect_timeout := 10.0
+
+var _phase := Phase.CONNECTING
+var _link: MarlLink
+var _logger: MarlLogger
+var _requests := MarlRequests.new()
+var _blocking := false
+var _connect_begin := 0
+var _last_attempt := 0
+var _frames_left := 0
+var _frames_passed := 0
+var _request := 0
+var _reset_message := {}
+
+
+func _enter_tree() -> void:
+	# Before any _ready of the scene, so that errors there are seen.
+	if enabled and _logger == null:
+		_logger = MarlLogger.new()
+		OS.add_logger(_logger)
+
+
+func _exit_tree() -> void:
+	if _logger:
+		OS.remove_logger(_logger)
+		_logger = null
+
+
+func _ready() -> void:
+	set_physics_process(false)
+	var started_by_python := OS.has_environment("GODOT_MARL_URL")
+	if not enabled:
+		if started_by_python:
+			_fail("the bridge %s is not enabled; set its property enabled" % get_path())
+		return
+	if step_length < 1:
+		_fail("step_length of %s must be at least 1, not %d" % [get_path(), step_length])
+		return
+	process_mode = Node.PROCESS_MODE_ALWAYS
+	process_physics_priority = -1000
+	_requests.step_length = step_length
+	var url := OS.get_environment("GODOT_MARL_URL") if started_by_python else address
+	_link = MarlLink.new(url, OS.get_environment("GODOT_MARL_TOKEN"))
+	_connect_begin = Time.get_ticks_usec()
+	_last_attempt = _connect_begin
+	if _link.open() != OK:
+		_fail("the address %s is none: expected ws://HOST:PORT" % url)
+		return
+	# A window stays alive while it waits; without one nothing happens until Python answers.
+	_blocking = DisplayServer.get_name() == "headless"
+	set_physics_process(true)
+
+
+func _physics_process(_delta: float) -> void:
+	if _phase == Phase.STEPPING or _phase == Phase.SETTLING:
+		if _frames_left > 0:
+			_pass_frame()
+			return
+		_answer()
+	var begin := Time.get_ticks_usec()
+	while not _advance():
+		if not _blocking:
+			get_tree().paused = true
+			return
+		var waited := Time.get_ticks_usec() - begin
+		if waited > _SPIN_USEC:
+			OS.delay_usec(clampi(waited >> 4, 50, _LONGEST_NAP_USEC))
+	if _phase == Phase.STEPPING or _phase == Phase.SETTLING:
+		get_tree().paused = false
+		_pass_frame()
+
+
+func _pass_frame() -> void:
+	_frames_left -= 1
+	_frames_passed += 1
+	if _phase == Phase.STEPPING:
+		_requests.apply_actions()
+
+
+# True when the frame may go on: a step or the frames after a reset have begun, or all is over.
+func _advance() -> bool:
+	_link.poll()
+	if _phase == Phase.ENDED:
+		return true
+	if _link.is_closed():
+		return _lose_link()
+	if _phase == Phase.CONNECTING:
+		if _link.is_open():
+			_greet()
+		elif Time.get_ticks_usec() - _connect_begin > connect_timeout * 1e6:
+			return _give_up()
+		return false
+	while _link.has_message():
+		_take(_link.receive())
+		if _phase != Phase.IDLE and _phase != Phase.GREETING:
+			return true
+	return false
+
+
+func _greet() -> void:
+	_link.set_no_delay()
+	_phase = Phase.GREETING
+	var scene := get_tree().current_scene
+	_send(
+		"hello",
+		{
+			"protocol": MarlControl.PROTOCOL,
+			"addon_version": MarlControl.ADDON_VERSION,
+			"engine": "Godot %s" % Engine.get_version_info()["string"],
+			"debug": OS.is_debug_build(),
+			"scene": scene.scene_file_path if scene else "",
+		}
+	)
+
+
+func _take(message: Variant) -> void:
+	if message is PackedByteArray:
+		_take_step(message as PackedByteArray)
+		return
+	var control := MarlControl.read(message as String)
+	match [control.get("type"), _phase]:
+		["configure", Phase.GREETING]:
+			_configure(control)
+		["reset", Phase.IDLE]:
+			_take_reset(control)
+		["render", Phase.IDLE]:
+			var frames: Array[PackedByteArray] = []
+			_request = int(control.get("request", 0) as float)
+			_send_answer(_requests.answer_render(control, frames), frames)
+		["close", _]:
+			_end(0)
+		_:
+			_refuse("%s does not belong here" % control.get("type", "a text without type"))
+
+
+func _configure(control: Dictionary) -> void:
+	if int(control.get("protocol", 0) as float) != MarlControl.PROTOCOL:
+		_refuse("this addon speaks protocol %d" % MarlControl.PROTOCOL)
+		return
+	for member: String in ["action_spaces", "observation_spaces"]:
+		control[member] = MarlControl.from_json(control.get(member, {}))
+	_blocking = not control.get("real_time", true)
+	_requests.arenas = [MarlArena.new(_find_arena_root())]
+	var problem := _requests.configure(control)
+	if _report(problem):
+		return
+	_phase = Phase.IDLE
+	_send("scene", _requests.describe_scene())
+
+
+func _find_arena_root() -> Node:
+	if arena_root:
+		return arena_root
+	if owner:
+		return owner
+	return get_tree().current_scene if get_tree().current_scene else get_parent()
+
+
+func _take_reset(control: Dictionary) -> void:
+	_request = int(control.get("request", 0) as float)
+	_reset_message = control
+	if _report(_requests.reset(control)):
+		return
+	_phase = Phase.SETTLING
+	_frames_left = settle_frames
+	if settle_frames == 0:
+		_answer()
+
+
+func _take_step(message: PackedByteArray) -> void:
+	var problem := _requests.begin_step(message) if _phase == Phase.IDLE else "no step now"
+	if problem:
+		_refuse(problem)
+		return
+	_request = message.decode_u32(4)
+	_phase = Phase.STEPPING
+	_frames_left = _requests.step_length
+
+
+func _answer() -> void:
+	var replies: Array[PackedByteArray] = []
+	var problem: MarlProblem
+	if _phase == Phase.SETTLING:
+		problem = _requests.answer_reset(_reset_message, _frames_passed, replies)
+	else:
+		problem = _requests.answer_step(_request, _frames_passed, replies)
+	_phase = Phase.IDLE
+	_frames_passed = 0
+	_send_answer(problem, replies)
+
+
+func _send_answer(problem: MarlProblem, replies: Array[PackedByteArray]) -> void:
+	if _report(problem):
+		return
+	for reply in replies:
+		var error := _link.send_bytes(reply)
+		if error != OK:
+			_fail("a reply of %d bytes could not be sent (error %d)" % [reply.size(), error])
+
+
+# Sends the script errors, or else the problem. True if there was either.
+func _report(problem: MarlProblem) -> bool:
+	var script_errors := _logger.take()
+	if problem == null and script_errors.is_empty():
+		return false
+	var members := {}
+	if problem:
+		members = problem.to_dictionary()
+	if script_errors:
+		var first := script_errors[0]
+		members = {
+			"code": "script",
+			"what": "A script of the game failed: %s" % first["message"],
+			"where": "%s:%d, in %s()" % [first["file"], first["line"], first["function"]],
+			"expected": "",
+			"got": "",
+			"remedy": "Mend the script; the game's output has the whole trace.",
+		}
+	members["request"] = _request
+	members["script_errors"] = script_errors
+	_phase = Phase.IDLE
+	_send("error", members)
+	return true
+
+
+func _send(type: String, members: Dictionary) -> void:
+	_link.send_text(MarlControl.write(type, members))
+
+
+func _refuse(reason: String) -> void:
+	printerr("godot-marl: Python sent a message that the protocol does not allow: ", reason)
+	_link.close(MarlControl.CLOSE_PROTOCOL, reason)
+	_end(1)
+
+
+func _lose_link() -> bool:
+	if _link.get_close_reason():
+		return _fail("Python closed the connection: %s" % _link.get_close_reason())
+	if _phase != Phase.CONNECTING:
+		return _end(0)
+	var now := Time.get_ticks_usec()
+	if now - _connect_begin > connect_timeout * 1e6:
+		return _give_up()
+	if now - _last_attempt > _RETRY_USEC:
+		_last_attempt = now
+		_link.open()
+	return false
+
+
+func _give_up() -> bool:
+	return _fail(
+		(
+			(
+				"no Python server answered at %s within %s seconds. Start Python first, or switch "
+				+ "the bridge's property enabled off to play the scene without Python."
+			)
+			% [_link.url, connect_timeout]
+		)
+	)
+
+
+func _fail(reason: String) -> bool:
+	printerr("godot-marl: ", reason)
+	return _end(1)
+
+
+func _end(status: int) -> bool:
+	_phase = Phase.ENDED
+	set_physics_process(false)
+	get_tree().quit(status)
+	return true

@@ -1,0 +1,63 @@
+class_name MarlControl
+extends RefCounted
+## The control messages' text (protocol, section 2), and the rules of JSON that go with it.
+
+## The version of the protocol that this addon speaks.
+const PROTOCOL := 1
+## The name under which WebSocket knows it.
+const SUBPROTOCOL := "godot-marl.v1"
+## The version of this addon.
+const ADDON_VERSION := "0.1.0"
+
+## The close code for a message that the protocol does not allow, clause 1.6.
+const CLOSE_PROTOCOL := 4002
+
+
+## A control message as text.
+static func write(type: String, members: Dictionary) -> String:
+	var message := {"type": type}
+	message.merge(members)
+	return JSON.stringify(to_json(message), "", false, true)
+
+
+## A control message from text: its members, or an empty Dictionary if it is none.
+static func read(text: String) -> Dictionary:
+	var parser := JSON.new()
+	if parser.parse(text) != OK or not parser.data is Dictionary:
+		return {}
+	var message: Dictionary = parser.data
+	if not message.get("type") is String:
+		return {}
+	return message
+
+
+## The same value with infinite numbers as text, as clause 2 wants them.
+static func to_json(value: Variant) -> Variant:
+	if value is float and is_inf(value as float):
+		return "inf" if value > 0.0 else "-inf"
+	if value is Dictionary:
+		var members := {}
+		for key: Variant in value:
+			members[key] = to_json(value[key])
+		return members
+	if value is Array or typeof(value) >= TYPE_PACKED_BYTE_ARRAY:
+		return Array(value).map(to_json)
+	return value
+
+
+## The same value with the bounds of spaces as numbers again.
+static func from_json(value: Variant) -> Variant:
+	if value is String:
+		match value:
+			"inf":
+				return INF
+			"-inf":
+				return -INF
+	elif value is Dictionary:
+		var members := {}
+		for key: Variant in value:
+			members[key] = from_json(value[key])
+		return members
+	elif value is Array:
+		return (value as Array).map(from_json)
+	return value

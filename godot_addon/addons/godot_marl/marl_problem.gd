@@ -1,0 +1,56 @@
+class_name MarlProblem
+extends RefCounted
+## What went wrong, in the parts that an error message needs (protocol, clauses 2.7 and 8.1).
+
+## One of the words of clause 8.1.
+var code := ""
+## One sentence that says what is wrong.
+var what := ""
+## The node path and method that it is about.
+var where := ""
+## What would have been right.
+var expected := ""
+## What was found instead.
+var got := ""
+## What the author of the scene can do now.
+var remedy := ""
+
+
+func _init(
+	problem_code: String,
+	problem_what: String,
+	problem_where: String,
+	problem_expected: String,
+	problem_got: String,
+	problem_remedy: String
+) -> void:
+	code = problem_code
+	what = problem_what
+	where = problem_where
+	expected = problem_expected
+	got = problem_got
+	remedy = problem_remedy
+
+
+## The problem as members of a control message.
+func to_dictionary() -> Dictionary:
+	return {
+		"code": code,
+		"what": what,
+		"where": where,
+		"expected": expected,
+		"got": got,
+		"remedy": remedy,
+	}
+
+
+## A value for people: its type, its size, and its beginning.
+static func describe(value: Variant) -> String:
+	var text := str(value)
+	if text.length() > 100:
+		text = text.left(100) + "..."
+	if value is Array or typeof(value) >= TYPE_PACKED_BYTE_ARRAY:
+		return "%s of size %d: %s" % [type_string(typeof(value)), Array(value).size(), text]
+	if value == null:
+		return "null (a script error, or a path without return)"
+	return "%s: %s" % [type_string(typeof(value)), text]

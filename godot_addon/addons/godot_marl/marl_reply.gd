@@ -1,0 +1,74 @@
+class_name MarlReply
+extends RefCounted
+## The answer to a reset or a step while it is gathered (protocol, section 6), and a frame
+## (section 7).
+
+## The bits of a slot's flags, clause 6.3.
+enum Flag { OBSERVED = 1, TERMINATED = 2, TRUNCATED = 4, LEFT = 16 }
+
+const _KIND_REPLY := 2
+const _KIND_FRAME := 3
+
+## One reward for each slot.
+var rewards := PackedFloat64Array()
+## The flags of each slot.
+var flags := PackedByteArray()
+## The masks of the slots that have one.
+var masks := PackedByteArray()
+## The observations and the state.
+var observations := MarlSections.new()
+## For each arena the infos by agent name.
+var infos: Array[Dictionary] = []
+
+
+## Begins a new reply.
+func clear() -> void:
+	rewards.clear()
+	flags.clear()
+	masks.clear()
+	observations.clear()
+	infos.clear()
+
+
+## Adds a slot that has no part in this reply, or (with [param slot_flags]) that left.
+func skip_slot(plan: MarlPlan, mask_size: int, slot_flags: int = 0) -> void:
+	rewards.append(0.0)
+	flags.append(slot_flags)
+	masks.resize(masks.size() + mask_size)
+	observations.skip(plan)
+
+
+## The message.
+func encode(request: int, frames: int) -> PackedByteArray:
+	var tail := PackedByteArray()
+	if infos.any(func(by_agent: Dictionary) -> bool: return not by_agent.is_empty()):
+		tail = JSON.stringify({"infos": infos}, "", false, true).to_utf8_buffer()
+	var message := PackedByteArray()
+	message.resize(16)
+	message[0] = _KIND_REPLY
+	message.encode_u32(4, request)
+	message.encode_u32(8, tail.size())
+	message.encode_u32(12, frames)
+	message.append_array(rewards.to_byte_array())
+	message.append_array(observations.f64.to_byte_array())
+	message.append_array(observations.i64.to_byte_array())
+	message.append_array(observations.f32.to_byte_array())
+	message.append_array(observations.i32.to_byte_array())
+	message.append_array(flags)
+	message.append_array(masks)
+	message.append_array(observations.u8)
+	message.append_array(tail)
+	return message
+
+
+## A frame as a message. [param image] must be of [constant Image.FORMAT_RGB8].
+static func encode_frame(request: int, image: Image) -> PackedByteArray:
+	var message := PackedByteArray()
+	message.resize(24)
+	message[0] = _KIND_FRAME
+	message.encode_u32(4, request)
+	message.encode_u32(8, image.get_width())
+	message.encode_u32(12, image.get_height())
+	message.encode_u32(16, 3)
+	message.append_array(image.get_data())
+	return message

@@ -1,0 +1,13 @@
+"""Any Godot scene becomes a PettingZoo environment."""
+
+import gymnasium
+
+from godot_marl import errors
+from godot_marl.aec import env, raw_env
+from godot_marl.gym import ENV_ID, GodotEnv
+from godot_marl.parallel import GodotParallelEnv, parallel_env
+from godot_marl.version import __version__
+
+__all__ = ["GodotEnv", "GodotParallelEnv", "__version__", "env", "errors", "parallel_env", "raw_env"]
+
+gymnasium.register(id=ENV_ID, entry_point="godot_marl.gym:GodotEnv")

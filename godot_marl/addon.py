@@ -1,0 +1,97 @@
+"""Places the addon in a game, and the example projects in the user's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from filelock import FileLock
+
+from godot_marl.cache import cache_dir
+from godot_marl.errors import GameNotFoundError
+from godot_marl.resources import addon_folder, example_folder
+
+logger = logging.getLogger(__name__)
+
+_IGNORED = shutil.ignore_patterns(".godot", "addons", "*.uid", "*.import")
+
+
+def install_addon(project: str | os.PathLike[str]) -> Path:
+    """Copy the addon that belongs to this package into a project, replacing another version of it.
+
+    Args:
+        project: The folder that holds the project.godot.
+
+    Returns:
+        The addon's folder in the project.
+
+    Raises:
+        GameNotFoundError: The folder holds no Godot project.
+    """
+    folder = Path(project)
+    if not (folder / "project.godot").is_file():
+        raise GameNotFoundError(
+            "This folder holds no Godot project.",
+            where=str(folder),
+            expected="a folder with a project.godot",
+            got="no such folder" if not folder.exists() else "no project.godot in it",
+            remedy="Give the folder in which your game's project.godot is.",
+        )
+    target = folder / "addons" / "godot_marl"
+    target.parent.mkdir(exist_ok=True)
+    # Aside first: an interruption leaves the old addon or the new one, never half of both.
+    fresh = Path(tempfile.mkdtemp(prefix=".godot_marl-", dir=target.parent))
+    try:
+        shutil.copytree(addon_folder(), fresh / "new", ignore=shutil.ignore_patterns("*.uid", "*.import"))
+        if target.exists():
+            target.rename(fresh / "old")
+        (fresh / "new").rename(target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return target
+
+
+def prepare_example(name: str) -> Path:
+    """A copy of an example project with the addon in it, in the user's cache folder.
+
+    The copy is made once for each content of project and addon.
+
+    Raises:
+        GameNotFoundError: There is no such example.
+    """
+    return copy_to_cache(example_folder(name), with_addon=True)
+
+
+def copy_to_cache(project: Path, *, with_addon: bool = False) -> Path:
+    """A copy of a project in the user's cache folder, made once for each content."""
+    sources = [project, *([addon_folder()] if with_addon else [])]
+    games = cache_dir() / "games"
+    games.mkdir(parents=True, exist_ok=True)
+    target = games / f"{project.name}-{_digest(sources)}"
+    with FileLock(games / f"{target.name}.lock"):
+        if target.is_dir():
+            return target
+        logger.info("copying %s to %s", project, target)
+        fresh = Path(tempfile.mkdtemp(prefix=".copy-", dir=games))
+        try:
+            ignored = _IGNORED if with_addon else shutil.ignore_patterns(".godot")
+            shutil.copytree(project, fresh / "game", ignore=ignored)
+            if with_addon:
+                install_addon(fresh / "game")
+            (fresh / "game").rename(target)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    return target
+
+
+def _digest(folders: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in sorted(p for p in folder.rglob("*") if p.is_file() and ".godot" not in p.parts):
+            digest.update(str(path.relative_to(folder)).encode() + b"\0")
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,39 @@
+"""The scene as a PettingZoo AECEnv."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pettingzoo import AECEnv
+from pettingzoo.utils.conversions import parallel_to_aec_wrapper
+from pettingzoo.utils.wrappers import OrderEnforcingWrapper
+
+from godot_marl.options import Game
+from godot_marl.parallel import GodotParallelEnv
+
+
+def raw_env(game: Game = None, **options: Any) -> AECEnv[str, Any, Any]:
+    """Make a PettingZoo AECEnv of a Godot scene, without the wrapper that enforces the order of calls.
+
+    The game starts at once. All agents of a round act on the same step of the game, as in PettingZoo's own conversion
+    of parallel environments.
+
+    Args:
+        game: A project folder, an exported executable, or a .pck file. None waits for a game that the user starts.
+        **options: See `godot_marl.options.Options`.
+
+    Raises:
+        InvalidOptionError: An option is unknown, or its value cannot work.
+        GodotMarlError: The game could not be started; the type tells why.
+    """
+    parallel = GodotParallelEnv(game, **options)
+    parallel.start()
+    return parallel_to_aec_wrapper(parallel)
+
+
+def env(game: Game = None, **options: Any) -> AECEnv[str, Any, Any]:
+    """Make a PettingZoo AECEnv of a Godot scene. The game starts at once.
+
+    Args and errors are those of `raw_env`.
+    """
+    return OrderEnforcingWrapper(raw_env(game, **options))

@@ -1,0 +1,305 @@
+"""How values lie in the binary messages (`docs/protocol.md`, sections 4 to 7).
+
+A `Layout` is made once from the spaces of the handshake. It then turns actions into a step request, and a reply into
+arrays: one block for each element type, of which every agent's observation is a view.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from gymnasium import spaces
+
+from godot_marl.errors import ProtocolError
+
+SECTIONS = ("f64", "i64", "f32", "i32", "u8")
+SECTION_DTYPES = {"f64": "<f8", "i64": "<i8", "f32": "<f4", "i32": "<i4", "u8": "u1"}
+
+KIND_STEP, KIND_REPLY, KIND_FRAME = 1, 2, 3
+STEP_HEADER = struct.Struct("<BBHI")
+REPLY_HEADER = struct.Struct("<BBHIII")
+FRAME_HEADER = struct.Struct("<BBHIIIII")
+
+OBSERVED, TERMINATED, TRUNCATED, LEFT = 1, 2, 4, 16
+_KNOWN_FLAGS = OBSERVED | TERMINATED | TRUNCATED | LEFT
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One leaf of a space (4.1) and where its elements begin within its agent's part of the section."""
+
+    section: str
+    begin: int
+    size: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+class SpacePlan:
+    """Where the leaves of one space lie, for one slot."""
+
+    def __init__(self, space: spaces.Space[Any]) -> None:
+        """Plan for `space`, which must be one that `godot_marl.spaces.to_wire` takes."""
+        self.space = space
+        self.widths = dict.fromkeys(SECTIONS, 0)
+        self._tree = self._plan(space)
+
+    def _plan(self, space: spaces.Space[Any]) -> Any:
+        if isinstance(space, spaces.Dict):
+            return {name: self._plan(member) for name, member in sorted(space.spaces.items())}
+        if isinstance(space, spaces.Tuple):
+            return tuple(self._plan(member) for member in space.spaces)
+        dtype = np.dtype(space.dtype)
+        shape = tuple(space.shape or ())
+        size = int(np.prod(shape, dtype=np.int64))
+        section = _section_of(dtype) if isinstance(space, spaces.Box) else _SECTION_OF_SPACE[type(space)]
+        leaf = Leaf(section, self.widths[section], size, shape, dtype)
+        self.widths[section] += size
+        return leaf
+
+    def write(self, value: Any, rows: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Store `value` in one slot's part of each section."""
+        self._write(self._tree, value, rows)
+
+    def _write(self, tree: Any, value: Any, rows: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        if isinstance(tree, Leaf):
+            rows[tree.section][tree.begin : tree.begin + tree.size] = np.asarray(value).reshape(tree.size)
+        elif isinstance(tree, dict):
+            for name, member in tree.items():
+                self._write(member, value[name], rows)
+        else:
+            for member, item in zip(tree, value, strict=True):
+                self._write(member, item, rows)
+
+    def read(self, rows: Mapping[str, np.ndarray[Any, Any]]) -> Any:
+        """The value in one slot's part of each section; a view where the type needs no conversion."""
+        return self._read(self._tree, rows)
+
+    def _read(self, tree: Any, rows: Mapping[str, np.ndarray[Any, Any]]) -> Any:
+        if isinstance(tree, Leaf):
+            elements = rows[tree.section][tree.begin : tree.begin + tree.size].reshape(tree.shape)
+            return elements if tree.shape and elements.dtype == tree.dtype else elements.astype(tree.dtype)[()]
+        if isinstance(tree, dict):
+            return {name: self._read(member, rows) for name, member in tree.items()}
+        return tuple(self._read(member, rows) for member in tree)
+
+
+_SECTION_OF_SPACE: dict[type, str] = {
+    spaces.Discrete: "i64",
+    spaces.MultiDiscrete: "i64",
+    spaces.MultiBinary: "u8",
+}
+
+
+def _section_of(dtype: np.dtype[Any]) -> str:
+    return {"float64": "f64", "int64": "i64", "float32": "f32", "uint8": "u8"}.get(dtype.name, "i32")
+
+
+class _Place(NamedTuple):
+    """Where one slot's elements lie in each section, for one arena."""
+
+    begins: dict[str, int]
+    plan: SpacePlan
+
+
+class _Block:
+    """The sections of one message: all arenas, all slots, in the order of clause 4.3."""
+
+    def __init__(self, plans: Sequence[SpacePlan], arenas: int) -> None:
+        self.arenas = arenas
+        self.widths = {section: sum(plan.widths[section] for plan in plans) for section in SECTIONS}
+        self.places: list[_Place] = []
+        begins = dict.fromkeys(SECTIONS, 0)
+        for plan in plans:
+            self.places.append(_Place(dict(begins), plan))
+            for section in SECTIONS:
+                begins[section] += plan.widths[section]
+
+    def rows(self, block: Mapping[str, np.ndarray[Any, Any]], arena: int, slot: int) -> dict[str, np.ndarray[Any, Any]]:
+        begins, plan = self.places[slot]
+        return {
+            section: block[section][arena, begins[section] : begins[section] + width]
+            for section, width in plan.widths.items()
+            if width
+        }
+
+
+@dataclass
+class Reply:
+    """One reply to a reset or a step (section 6), decoded.
+
+    Attributes:
+        request: The request that it answers.
+        frames: The physics frames that passed since the last reply.
+        rewards: Float64, shape (arenas, slots).
+        flags: Uint8, shape (arenas, slots), the bits of clause 6.3.
+        masks: Uint8, shape (arenas, numbers of all masks).
+        sections: For each section an array of shape (arenas, elements of all slots and the state).
+        infos: For each arena the infos by agent name.
+    """
+
+    request: int
+    frames: int
+    rewards: np.ndarray[Any, Any]
+    flags: np.ndarray[Any, Any]
+    masks: np.ndarray[Any, Any]
+    sections: dict[str, np.ndarray[Any, Any]]
+    infos: list[dict[str, dict[str, Any]]] = field(default_factory=list)
+
+
+class Layout:
+    """The binary messages of one connection.
+
+    Args:
+        arenas: How many arenas the game has.
+        action_spaces: One for each slot.
+        observation_spaces: One for each slot, without the action mask.
+        mask_sizes: How many numbers each slot's mask has; 0 for none.
+        state_space: The arena's, or None.
+    """
+
+    def __init__(
+        self,
+        arenas: int,
+        action_spaces: Sequence[spaces.Space[Any]],
+        observation_spaces: Sequence[spaces.Space[Any]],
+        mask_sizes: Sequence[int],
+        state_space: spaces.Space[Any] | None = None,
+    ) -> None:
+        self.arenas = arenas
+        self.slots = len(action_spaces)
+        observed = [*observation_spaces, *([state_space] if state_space is not None else [])]
+        self._has_state = state_space is not None
+        self._actions = _Block([SpacePlan(space) for space in action_spaces], arenas)
+        self._observations = _Block([SpacePlan(space) for space in observed], arenas)
+        self._mask_begins = np.concatenate([[0], np.cumsum(mask_sizes, dtype=np.int64)]).tolist()
+        self.step_size = STEP_HEADER.size + arenas * (
+            self.slots + sum(np.dtype(SECTION_DTYPES[s]).itemsize * w for s, w in self._actions.widths.items())
+        )
+        self._parts = self._plan_reply()
+        self.reply_size = REPLY_HEADER.size + sum(dtype.itemsize * count for _, dtype, count in self._parts)
+
+    def _plan_reply(self) -> list[tuple[str, np.dtype[Any], int]]:
+        widths = self._observations.widths
+        order = [
+            ("rewards", "<f8", self.slots),
+            *((section, SECTION_DTYPES[section], widths[section]) for section in ("f64", "i64", "f32", "i32")),
+            ("flags", "u1", self.slots),
+            ("masks", "u1", self._mask_begins[-1]),
+            ("u8", "u1", widths["u8"]),
+        ]
+        return [(name, np.dtype(dtype), self.arenas * width) for name, dtype, width in order]
+
+    def encode_step(self, request: int, actions: Sequence[Mapping[int, Any]]) -> bytes:
+        """A step request (section 5).
+
+        Args:
+            request: Its number, 0 to 2**32 - 1.
+            actions: For each arena the actions by slot; a slot that is left out has none.
+        """
+        block = {
+            section: np.zeros((self.arenas, width), SECTION_DTYPES[section])
+            for section, width in self._actions.widths.items()
+        }
+        given = np.zeros((self.arenas, self.slots), np.uint8)
+        for arena, by_slot in enumerate(actions):
+            for slot, action in by_slot.items():
+                self._actions.places[slot].plan.write(action, self._actions.rows(block, arena, slot))
+                given[arena, slot] = 1
+        parts = [STEP_HEADER.pack(KIND_STEP, 0, 0, request), *(block[s].tobytes() for s in SECTIONS), given.tobytes()]
+        return b"".join(parts)
+
+    def decode_reply(self, message: bytes | bytearray) -> Reply:
+        """Read a reply (section 6). The arrays are writable, and nothing changes them later.
+
+        Raises:
+            ProtocolError: The message is not a reply of this layout.
+        """
+        if len(message) < self.reply_size:
+            raise _malformed("a reply", f"at least {self.reply_size} bytes", f"{len(message)} bytes")
+        kind, flags, reserved, request, tail_size, frames = REPLY_HEADER.unpack_from(message)
+        if kind != KIND_REPLY or flags or reserved:
+            raise _malformed("a reply", "kind 2, flags 0", f"kind {kind}, flags {flags}, {reserved}")
+        if len(message) != self.reply_size + tail_size:
+            raise _malformed("a reply", f"{self.reply_size} + {tail_size} bytes", f"{len(message)} bytes")
+        block = bytearray(message)
+        arrays: dict[str, np.ndarray[Any, Any]] = {}
+        begin = REPLY_HEADER.size
+        for name, dtype, count in self._parts:
+            arrays[name] = np.frombuffer(block, dtype, count, begin).reshape(self.arenas, -1 if count else 0)
+            begin += dtype.itemsize * count
+        slot_flags = arrays["flags"]
+        if np.any(slot_flags & ~np.uint8(_KNOWN_FLAGS)):
+            raise _malformed("a reply", "slot flags of clause 6.3", f"{slot_flags.tolist()}")
+        sections = {section: arrays[section] for section in SECTIONS}
+        infos = self._decode_tail(bytes(block[begin:])) if tail_size else [{} for _ in range(self.arenas)]
+        return Reply(request, frames, arrays["rewards"], slot_flags, arrays["masks"], sections, infos)
+
+    def _decode_tail(self, tail: bytes) -> list[dict[str, dict[str, Any]]]:
+        try:
+            infos = json.loads(tail)["infos"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise _malformed("the tail of a reply", "a JSON object with infos", repr(tail[:100])) from error
+        well_formed = (
+            isinstance(infos, list)
+            and len(infos) == self.arenas
+            and all(isinstance(a, dict) and all(isinstance(i, dict) for i in a.values()) for a in infos)
+        )
+        if not well_formed:
+            raise _malformed("the tail of a reply", f"{self.arenas} objects of infos", repr(tail[:100]))
+        return list(infos)
+
+    def observation(self, reply: Reply, arena: int, slot: int) -> Any:
+        """One agent's observation, without its mask."""
+        rows = self._observations.rows(reply.sections, arena, slot)
+        return self._observations.places[slot].plan.read(rows)
+
+    def state(self, reply: Reply, arena: int) -> Any:
+        """The arena's state; only where there is a state space."""
+        if not self._has_state:
+            raise LookupError("the scene has no state space")
+        return self.observation(reply, arena, self.slots)
+
+    def mask(self, reply: Reply, arena: int, slot: int) -> np.ndarray[Any, Any] | None:
+        """One agent's action mask, int8 as in PettingZoo's classic games, or None."""
+        begin, end = self._mask_begins[slot : slot + 2]
+        return reply.masks[arena, begin:end].astype(np.int8) if end > begin else None
+
+
+def encode_reset(request: int, arenas: Mapping[int, tuple[int, Mapping[str, Any]]]) -> dict[str, Any]:
+    """The members of a reset message (2.4): for each arena its seed and options."""
+    wishes = [{"arena": i, "seed": str(seed), "options": dict(options)} for i, (seed, options) in arenas.items()]
+    return {"type": "reset", "request": request, "arenas": wishes}
+
+
+def decode_frame(message: bytes | bytearray) -> tuple[int, np.ndarray[Any, Any]]:
+    """Read a frame (section 7): its request, and a uint8 array of shape (height, width, 3).
+
+    Raises:
+        ProtocolError: The message is no frame.
+    """
+    if len(message) < FRAME_HEADER.size:
+        raise _malformed("a frame", f"at least {FRAME_HEADER.size} bytes", f"{len(message)} bytes")
+    kind, flags, reserved, request, width, height, channels, zero = FRAME_HEADER.unpack_from(message)
+    if kind != KIND_FRAME or flags or reserved or channels != 3 or zero:
+        raise _malformed("a frame", "kind 3, three channels", f"kind {kind}, {channels} channels")
+    size = FRAME_HEADER.size + width * height * 3
+    if len(message) != size or not width or not height:
+        raise _malformed("a frame", f"{size} bytes for {width} x {height}", f"{len(message)} bytes")
+    pixels = np.frombuffer(bytearray(message), np.uint8, offset=FRAME_HEADER.size)
+    return request, pixels.reshape(height, width, 3)
+
+
+def _malformed(what: str, expected: str, got: str) -> ProtocolError:
+    return ProtocolError(
+        f"The game sent {what} that the protocol does not allow.",
+        where="docs/protocol.md, sections 6 and 7",
+        expected=expected,
+        got=got,
+        remedy="Install the addon that belongs to this package: godot-marl addon install PROJECT_FOLDER.",
+    )

@@ -1,0 +1,1 @@
+"""The example environments that come with the package, one module each."""

@@ -1,0 +1,59 @@
+"""Saves rendered frames as pictures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from godot_marl.errors import InvalidOptionError, MissingDependencyError
+
+
+class FrameSaver:
+    """Saves frames as 0.png, 1.png, ... in a folder.
+
+    Args:
+        folder: The folder, made when the first frame comes; None saves nothing.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str] | None) -> None:
+        self._folder = None if folder is None else Path(folder)
+        self._next = 0
+
+    @property
+    def is_wanted(self) -> bool:
+        """True if frames are saved."""
+        return self._folder is not None
+
+    def save(self, frame: np.ndarray[Any, Any]) -> None:
+        """Save a frame: uint8 of shape (height, width, 3).
+
+        Raises:
+            MissingDependencyError: Pillow is not installed.
+            InvalidOptionError: The folder cannot be written.
+        """
+        if self._folder is None:
+            return
+        try:
+            from PIL import Image
+        except ImportError as error:
+            raise MissingDependencyError(
+                "Saving frames needs a Python package that is not installed.",
+                where="render_path",
+                expected="Pillow",
+                got=str(error),
+                remedy="pip install godot-marl[render]",
+            ) from error
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(frame).save(self._folder / f"{self._next}.png")
+        except OSError as error:
+            raise InvalidOptionError(
+                "A frame could not be saved.",
+                where=f"render_path={str(self._folder)!r}",
+                expected="a folder that can be written",
+                got=str(error),
+            ) from error
+        self._next += 1

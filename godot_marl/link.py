@@ -1,0 +1,316 @@
+"""The socket to one game: a WebSocket server for a single client, with a deadline on every wait.
+
+The WebSocket protocol itself is the Sans-I/O layer of `websockets`; here is the socket only, because that is the
+fastest way to a round trip.
+"""
+
+from __future__ import annotations
+
+import hmac
+import http
+import logging
+import selectors
+import socket
+import time
+from collections.abc import Callable, Sequence
+
+from websockets.datastructures import Headers
+from websockets.exceptions import NegotiationError
+from websockets.frames import Close, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from godot_marl import errors
+from godot_marl.protocol import CLOSE_PROTOCOL, CLOSE_VERSION, SUBPROTOCOL, SUBPROTOCOL_PREFIX, version_error
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_PORT = 8000
+_CHUNK = 1 << 20
+_MAX_MESSAGE = 1 << 26
+_UPGRADE_TIMEOUT = 10.0
+_CHECK_INTERVAL = 0.1
+
+
+class Listener:
+    """Listens for one game.
+
+    Args:
+        host: The address to listen on.
+        port: The port; 0 lets the system choose.
+        token: What a game must know to be let in; None for anybody.
+
+    Raises:
+        AddressInUseError: The port is taken.
+        InvalidOptionError: The host is no address of this machine.
+    """
+
+    def __init__(self, host: str, port: int, token: str | None) -> None:
+        self._token = token
+        try:
+            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+            self._socket = socket.create_server((host, port), family=family, backlog=128)
+        except OSError as error:
+            raise self._bind_error(host, port, error) from error
+        self._socket.setblocking(False)
+        self.host, self.port = self._socket.getsockname()[:2]
+
+    @property
+    def url(self) -> str:
+        """Where a game connects to."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"ws://{host}:{self.port}"
+
+    @staticmethod
+    def _bind_error(host: str, port: int, error: OSError) -> errors.GodotMarlError:
+        if error.errno is not None and "in use" in str(error).lower():
+            return errors.AddressInUseError(
+                "Another program already listens where Python should wait for the game.",
+                where=f"{host}:{port}",
+                expected="a free port",
+                got=str(error),
+                remedy="End the other program, or give another port= (port=0 lets the system choose).",
+            )
+        return errors.InvalidOptionError(
+            "Python cannot listen on this address.",
+            where=f"host={host!r}, port={port!r}",
+            expected="an address of this machine, such as 127.0.0.1",
+            got=str(error),
+        )
+
+    def accept(self, deadline: float, check: Callable[[], None]) -> Link:
+        """Wait for the game.
+
+        Strangers (without the token, without our subprotocol, or from a browser) are turned away without disturbing
+        the wait, however many come and however slowly they talk.
+
+        Args:
+            deadline: Until when, on the clock of `time.monotonic`.
+            check: Called several times a second; it raises when waiting has become pointless.
+
+        Raises:
+            TimeoutError: Nobody came.
+            ProtocolVersionError: The game speaks another version of the protocol.
+        """
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._socket, selectors.EVENT_READ)
+            pending: dict[socket.socket, tuple[_Upgrade, float]] = {}
+            try:
+                while True:
+                    now = time.monotonic()
+                    if now >= deadline:
+                        raise TimeoutError
+                    check()
+                    for key, _ in selector.select(min(_CHECK_INTERVAL, deadline - now)):
+                        if key.fileobj is self._socket:
+                            self._add(selector, pending)
+                            continue
+                        client = key.fileobj
+                        assert isinstance(client, socket.socket)  # noqa: S101 - only sockets are registered
+                        link = pending[client][0].advance()
+                        if link is not None or pending[client][0].is_over:
+                            selector.unregister(client)
+                            del pending[client]
+                        if link is not None:
+                            return link
+                    for client, (_, begin) in list(pending.items()):
+                        if time.monotonic() - begin > _UPGRADE_TIMEOUT:
+                            selector.unregister(client)
+                            pending.pop(client)[0].abandon()
+            finally:
+                for upgrade, _ in pending.values():
+                    upgrade.abandon()
+
+    def _add(self, selector: selectors.BaseSelector, pending: dict[socket.socket, tuple[_Upgrade, float]]) -> None:
+        try:
+            client, _ = self._socket.accept()
+        except OSError:
+            return
+        client.setblocking(False)
+        selector.register(client, selectors.EVENT_READ)
+        pending[client] = (_Upgrade(client, self._token), time.monotonic())
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._socket.close()
+
+
+class _Upgrade:
+    """A client that has connected and not yet become a WebSocket."""
+
+    def __init__(self, client: socket.socket, token: str | None) -> None:
+        self._socket = client
+        self._token = token
+        self._offered = ""
+        self._protocol = ServerProtocol(
+            origins=[None],
+            max_size=_MAX_MESSAGE,
+            # A function, not a method: websockets binds it to its own object.
+            select_subprotocol=lambda _protocol, offers: self._select_subprotocol(offers),
+        )
+        self.is_over = False
+
+    def _select_subprotocol(self, offers: Sequence[Subprotocol]) -> Subprotocol:
+        ours = [offer for offer in offers if offer.startswith(SUBPROTOCOL_PREFIX)]
+        if not ours:
+            raise NegotiationError(f"this server speaks {SUBPROTOCOL}")
+        chosen = Subprotocol(SUBPROTOCOL) if SUBPROTOCOL in ours else ours[0]
+        self._offered = str(chosen)
+        return chosen
+
+    def advance(self) -> Link | None:
+        """Read what has arrived; the link if the upgrade is done."""
+        try:
+            data = self._socket.recv(_CHUNK)
+        except BlockingIOError:
+            return None
+        except OSError:
+            data = b""
+        if not data:
+            self.abandon()
+            return None
+        self._protocol.receive_data(data)
+        for event in self._protocol.events_received():
+            if isinstance(event, Request):
+                return self._answer(event)
+        if self._protocol.handshake_exc is not None:
+            self.abandon()
+        return None
+
+    def _answer(self, request: Request) -> Link | None:
+        response = self._reject_token(request.headers) or self._protocol.accept(request)
+        self._protocol.send_response(response)
+        self._socket.setblocking(True)
+        self._socket.settimeout(_UPGRADE_TIMEOUT)
+        try:
+            for data in self._protocol.data_to_send():
+                if data:
+                    self._socket.sendall(data)
+        except OSError:
+            self.abandon()
+            return None
+        if self._protocol.state is not State.OPEN:
+            logger.warning("turned away a connection: HTTP %s %s", response.status_code, response.reason_phrase)
+            self.abandon()
+            return None
+        link = Link(self._socket, self._protocol)
+        self.is_over = True
+        if self._offered != SUBPROTOCOL:
+            error = version_error(self._offered)
+            link.close(CLOSE_VERSION, f"{error.expected} was expected. {error.remedy}")
+            raise error
+        return link
+
+    def _reject_token(self, headers: Headers) -> Response | None:
+        if self._token is None:
+            return None
+        given = headers.get("Authorization", "")
+        if hmac.compare_digest(given.encode("utf-8", "replace"), f"Bearer {self._token}".encode()):
+            return None
+        return self._protocol.reject(http.HTTPStatus.UNAUTHORIZED, "A token is needed.\n")
+
+    def abandon(self) -> None:
+        """Let the client go."""
+        self.is_over = True
+        self._socket.close()
+
+
+class Link:
+    """The open connection to one game. Made by `Listener.accept`."""
+
+    def __init__(self, client: socket.socket, protocol: ServerProtocol) -> None:
+        self._socket = client
+        self._protocol = protocol
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._fragments: list[bytes] = []
+        self._messages: list[str | bytes] = []
+
+    def send(self, message: str | bytes, deadline: float) -> None:
+        """Send one message.
+
+        Raises:
+            ConnectionError: The game is gone.
+            TimeoutError: The game takes nothing in.
+        """
+        if isinstance(message, str):
+            self._protocol.send_text(message.encode())
+        else:
+            self._protocol.send_binary(message)
+        self._flush(deadline)
+
+    def receive(self, deadline: float) -> str | bytes:
+        """Wait for the next message.
+
+        Raises:
+            ConnectionError: The game is gone.
+            TimeoutError: Nothing came until the deadline.
+            ProtocolError: What came is no WebSocket message, or too large.
+        """
+        while not self._messages:
+            self._socket.settimeout(_remaining(deadline))
+            data = self._socket.recv(_CHUNK)
+            if data:
+                self._protocol.receive_data(data)
+            else:
+                self._protocol.receive_eof()
+            for frame in self._protocol.events_received():
+                self._take(frame)
+            self._flush(deadline)
+            if not self._messages and (not data or self._protocol.state is not State.OPEN):
+                self._raise_closed()
+        return self._messages.pop(0)
+
+    def _take(self, frame: object) -> None:
+        opcode = getattr(frame, "opcode", None)
+        if opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            return
+        if opcode is not Opcode.CONT:
+            self._fragments = []
+            self._is_text = opcode is Opcode.TEXT
+        self._fragments.append(frame.data)  # type: ignore[attr-defined]
+        if frame.fin:  # type: ignore[attr-defined]
+            data = self._fragments[0] if len(self._fragments) == 1 else b"".join(self._fragments)
+            self._fragments = []
+            self._messages.append(bytes(data).decode("utf-8", "replace") if self._is_text else data)
+
+    def _raise_closed(self) -> None:
+        error = self._protocol.parser_exc
+        if error is not None and not isinstance(error, EOFError):
+            raise errors.ProtocolError(
+                "The game sent something that is no WebSocket message, or one that is too large.",
+                where="docs/protocol.md, section 1",
+                expected=f"messages of at most {_MAX_MESSAGE} bytes",
+                got=str(error),
+            )
+        close: Close | None = self._protocol.close_rcvd
+        raise ConnectionResetError(close.reason if close and close.reason else "the game closed the connection")
+
+    def _flush(self, deadline: float) -> None:
+        for data in self._protocol.data_to_send():
+            if data:
+                self._socket.settimeout(_remaining(deadline))
+                self._socket.sendall(data)
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close, without waiting for the game. Safe to call twice."""
+        try:
+            if self._protocol.state is State.OPEN:
+                self._protocol.send_close(code, reason.encode()[:123].decode("utf-8", "ignore"))
+                self._flush(time.monotonic() + 1.0)
+        except OSError:
+            pass
+        finally:
+            self._socket.close()
+
+    def refuse(self, reason: str) -> None:
+        """Close because of a message that the protocol does not allow (1.6)."""
+        self.close(CLOSE_PROTOCOL, reason)
+
+
+def _remaining(deadline: float) -> float:
+    remaining = deadline - time.monotonic()
+    if remaining <= 0:
+        raise TimeoutError
+    return remaining

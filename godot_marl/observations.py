@@ -1,0 +1,93 @@
+"""Checks what a scene answers, as it arrives."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from godot_marl.codec import Reply
+from godot_marl.errors import InvalidObservationError
+from godot_marl.protocol import AgentDescription, SceneDescription
+
+
+class ObservationOutOfBoundsWarning(UserWarning):
+    """An observation lies outside the bounds of its space. It is passed on as it is, never clipped."""
+
+
+class ObservationChecker:
+    """Raises for what is no number, and warns once for each agent whose observation is out of bounds.
+
+    Wrong types and sizes are found in the scene, before they could become silent zeros.
+    """
+
+    def __init__(self, scene: SceneDescription) -> None:
+        self._agents = scene.agents
+        self._warned: set[int] = set()
+
+    def check(self, slot: int, observation: Any) -> None:
+        """Check the observation of the agent in this slot.
+
+        Raises:
+            InvalidObservationError: It holds NaN, or an integer that its space does not have.
+        """
+        agent = self._agents[slot]
+        for place, space, value in _leaves(agent.observation_space, observation):
+            if space.contains(value):
+                continue
+            if np.asarray(value).dtype.kind == "f" and np.isnan(value).any():
+                raise _error(agent, place, "numbers", f"NaN: {np.asarray(value).tolist()}")
+            if not isinstance(space, spaces.Box):
+                raise _error(agent, place, str(space), str(value))
+            if slot not in self._warned:
+                self._warned.add(slot)
+                warnings.warn(
+                    f"{agent.path}.get_observation(): the observation of agent {agent.name}{place} is outside its "
+                    f"space {space}: {np.asarray(value).tolist()}. It is passed on unclipped; widen "
+                    "get_observation_space(). This is said once for each agent.",
+                    ObservationOutOfBoundsWarning,
+                    stacklevel=4,
+                )
+
+    def rewards(self, reply: Reply, slots: Sequence[int]) -> list[float]:
+        """The rewards of the agents in these slots.
+
+        Raises:
+            InvalidObservationError: One is NaN.
+        """
+        rewards: list[float] = reply.rewards[0, slots].tolist()
+        for slot, reward in zip(slots, rewards, strict=True):
+            if reward != reward:
+                agent = self._agents[slot]
+                raise InvalidObservationError(
+                    f"The reward of agent {agent.name} is no number.",
+                    where=f"{agent.path}.get_reward()",
+                    expected="a number",
+                    got="NaN",
+                    remedy="Look for a division by zero or a root of a negative number in get_reward().",
+                )
+        return rewards
+
+
+def _leaves(space: spaces.Space[Any], value: Any, place: str = "") -> Iterator[tuple[str, spaces.Space[Any], Any]]:
+    if isinstance(space, spaces.Dict):
+        for name, member in space.spaces.items():
+            yield from _leaves(member, value[name], f"{place}[{name!r}]")
+    elif isinstance(space, spaces.Tuple):
+        for i, member in enumerate(space.spaces):
+            yield from _leaves(member, value[i], f"{place}[{i}]")
+    else:
+        yield place, space, value
+
+
+def _error(agent: AgentDescription, place: str, expected: str, got: str) -> InvalidObservationError:
+    return InvalidObservationError(
+        f"The observation of agent {agent.name}{place} is not in its space.",
+        where=f"{agent.path}.get_observation()",
+        expected=expected,
+        got=got,
+        remedy="Look for a division by zero, or for a vector of length zero that was normalized.",
+    )

@@ -1,0 +1,177 @@
+"""What a Godot project folder says of itself, and its import cache."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from filelock import FileLock
+
+from godot_marl.addon import copy_to_cache
+from godot_marl.cache import cache_dir
+from godot_marl.engine import Engine
+from godot_marl.errors import GameImportError, GameNotFoundError
+
+logger = logging.getLogger(__name__)
+
+_IMPORT_TIMEOUT = 600.0
+_STAMP = Path(".godot") / "godot_marl_import"
+_REFERENCE = re.compile(r'"\*?res://([^"]+)"')
+_BRIDGE = re.compile(r"marl_bridge\.gd|\bMarlBridge\b")
+
+
+class Project:
+    """A folder with a project.godot.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        GameNotFoundError: The folder does not exist, or holds no project.godot.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder).absolute()
+        settings = self.folder / "project.godot"
+        if not settings.is_file():
+            raise GameNotFoundError(
+                "There is no Godot project here.",
+                where=str(self.folder),
+                expected="a folder with a project.godot, a .pck file, or an exported game",
+                got="no such folder" if not self.folder.exists() else "a folder without project.godot",
+                remedy="Give the folder in which your game's project.godot is.",
+            )
+        self._settings = settings.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def physics_fps(self) -> int:
+        """Physics frames in a second."""
+        return int(float(self._setting("common/physics_ticks_per_second") or 60))
+
+    @property
+    def main_scene(self) -> str | None:
+        """The scene that runs by default."""
+        scene = self._setting("run/main_scene")
+        return scene.strip('"') if scene else None
+
+    def _setting(self, key: str) -> str | None:
+        found = re.search(rf"^{re.escape(key)}\s*=\s*(.+)$", self._settings, re.MULTILINE)
+        return found[1].strip() if found else None
+
+    def scene_path(self, scene: str | None) -> str:
+        """The `res://` or `uid://` path of a scene; the main one for None.
+
+        Raises:
+            GameNotFoundError: The project has no such scene, or no main scene.
+        """
+        path = scene or self.main_scene
+        if path is None:
+            raise GameNotFoundError(
+                "The project has no main scene.",
+                where=str(self.folder / "project.godot"),
+                expected="run/main_scene",
+                got="nothing",
+                remedy="Set it in the editor (Project Settings, Application, Run), or give scene='res://NAME.tscn'.",
+            )
+        if path.startswith("uid://"):
+            return path
+        inside = path.removeprefix("res://")
+        if not (self.folder / inside).is_file():
+            scenes = sorted(p.relative_to(self.folder).as_posix() for p in self.folder.rglob("*.tscn"))[:10]
+            raise GameNotFoundError(
+                "The scene does not exist in the project.",
+                where=f"scene={scene!r}" if scene else "run/main_scene in project.godot",
+                expected=f"one of {', '.join('res://' + s for s in scenes)}" if scenes else "a .tscn file",
+                got=f"res://{inside}",
+            )
+        return f"res://{inside}"
+
+    def may_have_bridge(self, scene: str) -> bool:
+        """False if nothing that the scene or an autoload names, however indirectly, names the bridge.
+
+        A scene may still build its bridge from paths that it puts together, so this shortens a wait and decides
+        nothing.
+        """
+        if scene.startswith("uid://"):
+            return True
+        autoloads = re.search(r"^\[autoload\]$(.*?)(?=^\[|\Z)", self._settings, re.MULTILINE | re.DOTALL)
+        waiting = [scene.removeprefix("res://"), *_REFERENCE.findall(autoloads[1] if autoloads else "")]
+        seen: set[str] = set()
+        while waiting:
+            name = waiting.pop()
+            if name in seen or name.startswith("addons/godot_marl/"):
+                continue
+            seen.add(name)
+            path = self.folder / name
+            if path.suffix == ".scn":
+                return True
+            if path.suffix not in (".tscn", ".gd", ".tres") or not path.is_file():
+                continue
+            text = path.read_text(encoding="utf-8", errors="replace")
+            if _BRIDGE.search(text):
+                return True
+            waiting += _REFERENCE.findall(text)
+        return False
+
+    def imported(self, engine: Engine) -> Project:
+        """The project with an import cache that is up to date: this one, or a copy where it cannot be written.
+
+        Raises:
+            GameImportError: Godot could not import it.
+        """
+        if not os.access(self.folder, os.W_OK):
+            logger.info("%s cannot be written: using a copy in the cache", self.folder)
+            return Project(copy_to_cache(self.folder)).imported(engine)
+        locks = cache_dir() / "locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        name = hashlib.sha256(str(self.folder.resolve()).encode()).hexdigest()[:16]
+        with FileLock(locks / f"{name}.lock"):
+            stamp = self.folder / _STAMP
+            if stamp.is_file() and stamp.read_text() == self._fingerprint(engine):
+                return self
+            logger.info("importing %s", self.folder)
+            self._import(engine)
+            stamp.write_text(self._fingerprint(engine))
+        return self
+
+    def _import(self, engine: Engine) -> None:
+        command = [str(engine.path), "--headless", "--path", str(self.folder), "--import"]
+        try:
+            done = subprocess.run(  # noqa: S603 - the engine, with arguments of ours
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=_IMPORT_TIMEOUT,
+                text=True,
+                errors="replace",
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise self._import_error(f"no end after {_IMPORT_TIMEOUT:.0f} s") from error
+        if done.returncode != 0 or not (self.folder / ".godot").is_dir():
+            tail = "\n".join(done.stdout.splitlines()[-20:])
+            raise self._import_error(f"exit status {done.returncode}, after printing\n{tail}")
+
+    def _import_error(self, got: str) -> GameImportError:
+        return GameImportError(
+            "Godot could not import the project.",
+            where=str(self.folder),
+            expected="an import that ends with exit status 0",
+            got=got,
+            remedy="Open the project in the Godot editor once and look at its output.",
+        )
+
+    def _fingerprint(self, engine: Engine) -> str:
+        """Changes whenever something changes that an import depends on."""
+        digest = hashlib.sha256(engine.version.encode())
+        for folder, folders, files in os.walk(self.folder):
+            folders[:] = sorted(f for f in folders if f != ".godot")
+            for file in sorted(files):
+                status = os.stat(os.path.join(folder, file))
+                digest.update(f"{folder}/{file} {status.st_size} {status.st_mtime_ns}\n".encode())
+        return digest.hexdigest()

@@ -1,0 +1,343 @@
+"""The conversation with one game, without any input or output (`docs/protocol.md`).
+
+A `Session` is told what arrived and says what to send; who carries the messages is not its business. So the same code
+runs over a socket, in unit tests, and against golden transcripts.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from godot_marl import errors
+from godot_marl.codec import Layout, Reply, decode_frame, encode_reset
+from godot_marl.spaces import from_wire, to_wire
+from godot_marl.version import __version__
+
+PROTOCOL = 1
+SUBPROTOCOL_PREFIX = "godot-marl.v"
+SUBPROTOCOL = f"{SUBPROTOCOL_PREFIX}{PROTOCOL}"
+CLOSE_VERSION = 4001
+CLOSE_PROTOCOL = 4002
+MAX_SEED = 2**63 - 1
+
+SpaceOption = spaces.Space[Any] | Mapping[str, spaces.Space[Any]] | None
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What Python asks of a game (2.2)."""
+
+    arenas: int = 1
+    step_length: int | None = None
+    physics_fps: int | None = None
+    real_time: bool = False
+    action_space: SpaceOption = None
+    observation_space: SpaceOption = None
+
+    def to_message(self) -> dict[str, Any]:
+        """The configure message."""
+        return {
+            "type": "configure",
+            "protocol": PROTOCOL,
+            "package_version": __version__,
+            "arenas": self.arenas,
+            "step_length": self.step_length,
+            "physics_fps": self.physics_fps,
+            "real_time": self.real_time,
+            "action_spaces": _spaces_to_wire(self.action_space, "action_space"),
+            "observation_spaces": _spaces_to_wire(self.observation_space, "observation_space"),
+        }
+
+
+@dataclass(frozen=True)
+class AgentDescription:
+    """One agent as the handshake describes it.
+
+    Attributes:
+        name: Its name in PettingZoo.
+        path: Its node path in the scene.
+        policy: The policy that it shares.
+        observation_space: Without the action mask.
+        action_space: What its actions are taken from.
+        action_mask: How many numbers its mask has; 0 for none.
+    """
+
+    name: str
+    path: str
+    policy: str
+    observation_space: spaces.Space[Any]
+    action_space: spaces.Space[Any]
+    action_mask: int = 0
+
+
+@dataclass(frozen=True)
+class SceneDescription:
+    """What the handshake says of a scene (2.1 and 2.3)."""
+
+    agents: tuple[AgentDescription, ...]
+    step_length: int
+    physics_fps: int
+    arenas: int = 1
+    state_space: spaces.Space[Any] | None = None
+    takes_options: bool = False
+    warnings: tuple[str, ...] = ()
+    engine: str = ""
+    addon_version: str = ""
+    debug: bool = True
+
+    def layout(self) -> Layout:
+        """The binary messages that go with it."""
+        return Layout(
+            self.arenas,
+            [agent.action_space for agent in self.agents],
+            [agent.observation_space for agent in self.agents],
+            [agent.action_mask for agent in self.agents],
+            self.state_space,
+        )
+
+
+class Phase(enum.Enum):
+    """Where in the conversation a session is."""
+
+    HELLO = "waiting for hello"
+    SCENE = "waiting for scene"
+    READY = "ready"
+    ANSWER = "waiting for an answer"
+    OVER = "over"
+
+
+@dataclass
+class Session:
+    """One conversation.
+
+    Args:
+        configuration: What to ask of the game.
+
+    Attributes:
+        phase: Where the conversation is.
+        scene: What the game is, once the handshake is done.
+    """
+
+    configuration: Configuration
+    phase: Phase = Phase.HELLO
+    scene: SceneDescription | None = None
+    _hello: dict[str, Any] = field(default_factory=dict)
+    _layout: Layout | None = None
+    _request: int = 0
+
+    @property
+    def layout(self) -> Layout:
+        """The binary messages; only after the handshake."""
+        if self._layout is None:
+            raise self._unexpected("a request before the handshake")
+        return self._layout
+
+    def reset(self, arenas: Mapping[int, tuple[int, Mapping[str, Any]]]) -> str:
+        """The message that resets these arenas, each with its seed and options."""
+        return json.dumps(encode_reset(self._ask(), arenas))
+
+    def step(self, actions: Sequence[Mapping[int, Any]]) -> bytes:
+        """The message that steps: for each arena the actions by slot."""
+        return self.layout.encode_step(self._ask(), actions)
+
+    def render(self, arena: int = 0, size: tuple[int, int] | None = None) -> str:
+        """The message that asks for a frame of (width, height)."""
+        return json.dumps({"type": "render", "request": self._ask(), "arena": arena, "size": size})
+
+    def close(self) -> str:
+        """The message that ends the game."""
+        self.phase = Phase.OVER
+        return json.dumps({"type": "close"})
+
+    def receive(self, message: str | bytes | bytearray) -> str | SceneDescription | Reply | np.ndarray[Any, Any]:
+        """Take in a message.
+
+        Returns:
+            A message to send next, or what the handshake, a reset, a step, or a render brought.
+
+        Raises:
+            ProtocolError: The message is not allowed here.
+            GodotMarlError: The game reported an error; its type tells of which kind (section 8).
+        """
+        try:
+            if isinstance(message, str):
+                return self._receive_control(message)
+            return self._receive_binary(message)
+        except errors.GodotMarlError:
+            self.phase = Phase.OVER
+            raise
+
+    def _ask(self) -> int:
+        if self.phase is not Phase.READY:
+            raise self._unexpected("a request of ours")
+        self.phase = Phase.ANSWER
+        self._request = (self._request + 1) % 2**32
+        return self._request
+
+    def _receive_control(self, text: str) -> str | SceneDescription:
+        try:
+            message = json.loads(text)
+        except ValueError as error:
+            raise self._unexpected(f"a text that is not JSON: {text[:100]!r}") from error
+        kind = message.get("type") if isinstance(message, dict) else None
+        try:
+            if kind == "error":
+                raise error_from_message(message)
+            if kind == "hello" and self.phase is Phase.HELLO:
+                return self._receive_hello(message)
+            if kind == "scene" and self.phase is Phase.SCENE:
+                return self._receive_scene(message)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, errors.GodotMarlError):
+                raise
+            raise self._unexpected(f"a malformed {kind} message ({type(error).__name__}: {error})") from error
+        raise self._unexpected(f"a {kind!r} message")
+
+    def _receive_hello(self, message: dict[str, Any]) -> str:
+        if message["protocol"] != PROTOCOL:
+            raise version_error(f"{SUBPROTOCOL_PREFIX}{message['protocol']}", str(message.get("addon_version")))
+        self._hello = message
+        self.phase = Phase.SCENE
+        return json.dumps(self.configuration.to_message())
+
+    def _receive_scene(self, message: dict[str, Any]) -> SceneDescription:
+        names = [str(agent["name"]) for agent in message["agents"]]
+        if not names or len(set(names)) != len(names):
+            raise self._unexpected(f"a scene whose agents are {names}")
+        for option in ("action_space", "observation_space"):
+            _check_names(option, getattr(self.configuration, option), names)
+        state_space = message.get("state_space")
+        self.scene = SceneDescription(
+            agents=tuple(self._agent(agent) for agent in message["agents"]),
+            step_length=int(message["step_length"]),
+            physics_fps=int(message["physics_fps"]),
+            arenas=int(message["arenas"]),
+            state_space=None if state_space is None else from_wire(state_space, "get_state_space()"),
+            takes_options=bool(message.get("takes_options")),
+            warnings=tuple(f"{w['where']}: {w['what']} {w['remedy']}" for w in message.get("warnings", ())),
+            engine=str(self._hello.get("engine", "")),
+            addon_version=str(self._hello.get("addon_version", "")),
+            debug=bool(self._hello.get("debug", True)),
+        )
+        if self.scene.arenas != self.configuration.arenas:
+            raise self._unexpected(f"a scene of {self.scene.arenas} arenas instead of {self.configuration.arenas}")
+        self._layout = self.scene.layout()
+        self.phase = Phase.READY
+        return self.scene
+
+    def _agent(self, agent: dict[str, Any]) -> AgentDescription:
+        name, path = str(agent["name"]), str(agent["path"])
+        if agent["action_space"] is None:
+            raise errors.InvalidSpaceError(
+                f"Agent {name} has no action space.",
+                where=f"{path}.get_action_space()",
+                expected="an action space from the scene or from Python",
+                got="neither",
+                remedy="Add get_action_space() to the agent's script, for example `return MarlSpace.discrete(2)`, "
+                "or give action_space= in Python.",
+            )
+        return AgentDescription(
+            name=name,
+            path=path,
+            policy=str(agent["policy"]),
+            observation_space=from_wire(agent["observation_space"], f"{path}.get_observation_space()"),
+            action_space=from_wire(agent["action_space"], f"{path}.get_action_space()"),
+            action_mask=int(agent["action_mask"]),
+        )
+
+    def _receive_binary(self, message: bytes | bytearray) -> Reply | np.ndarray[Any, Any]:
+        if self.phase is not Phase.ANSWER or not message:
+            raise self._unexpected("a binary message")
+        if message[0] == 3:
+            request, frame = decode_frame(message)
+            self._check_request(request)
+            return frame
+        reply = self.layout.decode_reply(message)
+        self._check_request(reply.request)
+        return reply
+
+    def _check_request(self, request: int) -> None:
+        if request != self._request:
+            raise self._unexpected(f"an answer to request {request} instead of {self._request}")
+        self.phase = Phase.READY
+
+    def _unexpected(self, got: str) -> errors.ProtocolError:
+        return errors.ProtocolError(
+            "The conversation with the game broke the protocol.",
+            where=f"docs/protocol.md; the session was {self.phase.value}",
+            expected="a message that belongs there",
+            got=got,
+            remedy="Install the addon that belongs to this package: godot-marl addon install PROJECT_FOLDER.",
+        )
+
+
+_ERROR_OF_CODE: dict[str, type[errors.GodotMarlError]] = {
+    "no_agent": errors.NoAgentError,
+    "agent_name": errors.SceneError,
+    "agent_set": errors.SceneError,
+    "space": errors.InvalidSpaceError,
+    "observation": errors.InvalidObservationError,
+    "state": errors.InvalidObservationError,
+    "reward": errors.InvalidObservationError,
+    "end": errors.InvalidObservationError,
+    "action_mask": errors.InvalidObservationError,
+    "info": errors.InvalidObservationError,
+    "options": errors.InvalidOptionError,
+    "script": errors.ScriptError,
+    "render": errors.InvalidOptionError,
+    "configure": errors.InvalidOptionError,
+    "protocol": errors.ProtocolError,
+}
+
+
+def error_from_message(message: Mapping[str, Any]) -> errors.GodotMarlError:
+    """The exception for an error message (2.7)."""
+    cls = _ERROR_OF_CODE.get(str(message.get("code")), errors.SceneError)
+    texts = {key: str(message.get(key) or "") for key in ("where", "expected", "got", "remedy")}
+    error = cls(str(message.get("what") or "The game reported an error."), **texts)
+    if isinstance(error, errors.ScriptError):
+        error.script_errors = tuple(dict(entry) for entry in message.get("script_errors") or ())
+    return error
+
+
+def version_error(offered: str, addon_version: str = "") -> errors.ProtocolVersionError:
+    """The error for a game that speaks another version of the protocol (1.2)."""
+    theirs = offered.removeprefix(SUBPROTOCOL_PREFIX)
+    newer = theirs.isdigit() and int(theirs) > PROTOCOL
+    return errors.ProtocolVersionError(
+        "The addon in the game and this Python package speak different versions of the protocol.",
+        where="the game's addons/godot_marl folder" + (f" (addon {addon_version})" if addon_version else ""),
+        expected=f"{SUBPROTOCOL} (godot-marl {__version__})",
+        got=offered,
+        remedy="Update the Python package: pip install --upgrade godot-marl."
+        if newer
+        else "Update the addon: godot-marl addon install PROJECT_FOLDER.",
+    )
+
+
+def _spaces_to_wire(option: SpaceOption, name: str) -> dict[str, Any]:
+    if option is None:
+        return {}
+    if isinstance(option, spaces.Space):
+        return {"*": to_wire(option, name)}
+    return {agent: to_wire(space, f"{name}[{agent!r}]") for agent, space in option.items()}
+
+
+def _check_names(option: str, value: SpaceOption, names: Sequence[str]) -> None:
+    if isinstance(value, Mapping) and not isinstance(value, spaces.Space):
+        unknown = sorted(set(value) - set(names))
+        if unknown:
+            raise errors.InvalidOptionError(
+                f"{option} names an agent that the scene does not have.",
+                where=option,
+                expected=f"some of {', '.join(names)}",
+                got=", ".join(unknown),
+                remedy="Use the agents' names as possible_agents has them.",
+            )

@@ -1,0 +1,138 @@
+"""Spaces as they cross the wire (`docs/protocol.md`, section 3) and as Gymnasium knows them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from godot_marl.errors import InvalidSpaceError
+
+BOX_DTYPES = ("float32", "float64", "int8", "int16", "int32", "int64", "uint8")
+
+
+def from_wire(wire: Mapping[str, Any], where: str = "space") -> spaces.Space[Any]:
+    """Make the Gymnasium space that a wire space describes.
+
+    Args:
+        wire: A space as section 3 of the protocol has it.
+        where: What to call it in an error.
+
+    Raises:
+        InvalidSpaceError: The description is malformed.
+    """
+    kind = wire.get("type") if isinstance(wire, Mapping) else None
+    try:
+        match kind:
+            case "discrete":
+                return spaces.Discrete(_count(wire["n"]), start=int(wire.get("start", 0)))
+            case "multi_discrete":
+                return spaces.MultiDiscrete([_count(n) for n in wire["nvec"]])
+            case "multi_binary":
+                return spaces.MultiBinary(_count(wire["n"]))
+            case "box":
+                return _box_from_wire(wire)
+            case "dict":
+                members = {name: from_wire(wire["spaces"][name], f"{where}.{name}") for name in sorted(wire["spaces"])}
+                return spaces.Dict(members)
+            case "tuple":
+                return spaces.Tuple([from_wire(m, f"{where}[{i}]") for i, m in enumerate(wire["spaces"])])
+    except InvalidSpaceError:
+        raise
+    except (KeyError, TypeError, ValueError, AssertionError, OverflowError) as error:
+        raise InvalidSpaceError(
+            "A space is malformed.",
+            where=where,
+            expected="a space as in docs/protocol.md, section 3",
+            got=f"{wire!r} ({type(error).__name__}: {error})",
+            remedy="Build it with MarlSpace in the scene, or give a gymnasium.spaces object in Python.",
+        ) from error
+    raise InvalidSpaceError(
+        "A space has an unknown type.",
+        where=where,
+        expected="box, discrete, multi_discrete, multi_binary, dict or tuple",
+        got=repr(kind),
+    )
+
+
+def to_wire(space: spaces.Space[Any], where: str = "space") -> dict[str, Any]:
+    """Describe a Gymnasium space for the wire.
+
+    Raises:
+        InvalidSpaceError: Spaces of this type, or with these elements, do not cross the wire.
+    """
+    match space:
+        case spaces.Discrete():
+            return {"type": "discrete", "n": int(space.n), "start": int(space.start)}
+        case spaces.MultiDiscrete() if space.nvec.ndim == 1 and not np.any(space.start):
+            return {"type": "multi_discrete", "nvec": [int(n) for n in space.nvec]}
+        case spaces.MultiBinary() if len(space.shape) == 1:
+            return {"type": "multi_binary", "n": int(space.shape[0])}
+        case spaces.Box() if space.dtype.name in BOX_DTYPES and space.shape:
+            return {
+                "type": "box",
+                "shape": [int(n) for n in space.shape],
+                "dtype": space.dtype.name,
+                "low": _bound_to_wire(space.low),
+                "high": _bound_to_wire(space.high),
+            }
+        case spaces.Dict():
+            return {
+                "type": "dict",
+                "spaces": {name: to_wire(member, f"{where}.{name}") for name, member in sorted(space.spaces.items())},
+            }
+        case spaces.Tuple():
+            return {"type": "tuple", "spaces": [to_wire(m, f"{where}[{i}]") for i, m in enumerate(space.spaces)]}
+    raise InvalidSpaceError(
+        "This space does not cross the wire.",
+        where=where,
+        expected="Box (of " + ", ".join(BOX_DTYPES) + "; one dimension or more), Discrete, MultiDiscrete and "
+        "MultiBinary of one dimension, and Dict and Tuple of these",
+        got=repr(space),
+    )
+
+
+def _count(value: object) -> int:
+    number = float(str(value))
+    if number < 1 or not number.is_integer():
+        raise ValueError(f"{value!r} must be an integer of at least 1")
+    return int(number)
+
+
+def _box_from_wire(wire: Mapping[str, Any]) -> spaces.Box:
+    dtype = wire["dtype"]
+    if dtype not in BOX_DTYPES:
+        raise ValueError(f"dtype {dtype!r} is not one of {', '.join(BOX_DTYPES)}")
+    shape = tuple(_count(n) for n in wire["shape"])
+    low, high = (_bound_from_wire(wire[name], shape, dtype) for name in ("low", "high"))
+    if np.any(low > high):
+        raise ValueError("low must not be above high")
+    return spaces.Box(low, high, shape=shape, dtype=np.dtype(dtype).type)
+
+
+def _bound_from_wire(bound: object, shape: tuple[int, ...], dtype: str) -> np.ndarray[Any, Any]:
+    numbers = [float(n) for n in bound] if isinstance(bound, Sequence) and not isinstance(bound, str) else None
+    values = np.array([float(str(bound))] if numbers is None else numbers, dtype=np.float64)
+    if np.isnan(values).any():
+        raise ValueError("a bound is not a number")
+    if not np.issubdtype(np.dtype(dtype), np.integer):
+        return np.broadcast_to(values if numbers is None else values.reshape(shape), shape).astype(dtype)
+    # An integer box cannot be unbounded: its type's own range is what "unbounded" means.
+    limits = np.iinfo(dtype)
+    clipped = [limits.min if v < limits.min else limits.max if v > limits.max else int(v) for v in values]
+    array = np.array(clipped, dtype=dtype)
+    return np.broadcast_to(array if numbers is None else array.reshape(shape), shape).copy()
+
+
+def _bound_to_wire(bound: np.ndarray[Any, Any]) -> object:
+    values = [_number_to_wire(value) for value in bound.ravel().tolist()]
+    return values[0] if len(set(values)) == 1 else values
+
+
+def _number_to_wire(value: float) -> float | str:
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    return value

@@ -1,0 +1,284 @@
+"""One running Godot: its process, the link to it, the conversation, and a deadline on every wait."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from godot_marl import errors, launcher
+from godot_marl.codec import Layout, Reply
+from godot_marl.link import DEFAULT_PORT, Link, Listener
+from godot_marl.options import Game, Options
+from godot_marl.output import script_error_in
+from godot_marl.process import GameProcess
+from godot_marl.protocol import Configuration, SceneDescription, Session
+
+logger = logging.getLogger(__name__)
+
+_START_TIMEOUT = 60.0
+_START_TIMEOUT_BY_HAND = 300.0
+# How long a game may run without connecting when nothing in its scene names the bridge.
+_NO_BRIDGE_TIMEOUT = 5.0
+_EXIT_PATIENCE = 3.0
+
+
+class Worker:
+    """One Godot, from its start to its end.
+
+    Every fault ends the game and becomes one exception of `godot_marl.errors`; make a new worker to go on.
+
+    Args:
+        game: What to start; None with no command waits for a game that the user starts.
+        options: The environment's options.
+    """
+
+    def __init__(self, game: Game, options: Options) -> None:
+        self._game = game
+        self._options = options
+        self._process: GameProcess | None = None
+        self._link: Link | None = None
+        self._where = "the game"
+        self._may_have_bridge = True
+        configuration = Configuration(
+            step_length=options.step_length,
+            physics_fps=options.physics_fps,
+            real_time=options.render_mode == "human" or self._is_by_hand,
+            action_space=options.action_space,
+            observation_space=options.observation_space,
+        )
+        self._session = Session(configuration)
+
+    @property
+    def _is_by_hand(self) -> bool:
+        return self._game is None and self._options.command is None
+
+    @property
+    def layout(self) -> Layout:
+        """The binary messages of this game."""
+        return self._session.layout
+
+    def start(self) -> SceneDescription:
+        """Start the game, wait for it, and shake hands.
+
+        Raises:
+            EngineError: No engine was found.
+            GameError: The game cannot be found or started, ends, or never connects.
+            SceneError: The scene breaks the agent interface.
+            ProtocolError: The game speaks another protocol.
+        """
+        try:
+            return self._start()
+        except BaseException:
+            self.close(patience=0.0)
+            raise
+
+    def _start(self) -> SceneDescription:
+        launch = None if self._is_by_hand else launcher.plan_launch(self._game, self._options)
+        token = self._options.token
+        if launch is not None:
+            token = token or secrets.token_urlsafe(24)
+            self._where = launch.where
+            self._may_have_bridge = launch.may_have_bridge
+        port = self._options.port
+        if port is None:
+            port = DEFAULT_PORT if launch is None else 0
+        listener = Listener(self._options.host, port, token)
+        try:
+            if launch is not None:
+                self._process = launcher.start(launch, self._options, listener.url, token or "")
+            else:
+                logger.warning("waiting for a game on %s: start it now, for example with Play", listener.url)
+            deadline = time.monotonic() + self._start_timeout
+            self._link = self._accept(listener, deadline)
+        finally:
+            listener.close()
+        return self._shake_hands(deadline)
+
+    @property
+    def _start_timeout(self) -> float:
+        if self._options.start_timeout is not None:
+            return self._options.start_timeout
+        return _START_TIMEOUT_BY_HAND if self._is_by_hand else _START_TIMEOUT
+
+    def _accept(self, listener: Listener, deadline: float) -> Link:
+        begin = time.monotonic()
+
+        def check() -> None:
+            if self._process is None:
+                return
+            if self._process.is_over:
+                raise self._exit_error("before it connected")
+            if not self._may_have_bridge and time.monotonic() - begin > _NO_BRIDGE_TIMEOUT:
+                raise TimeoutError
+
+        try:
+            return listener.accept(deadline, check)
+        except TimeoutError as error:
+            raise self._not_connected(listener, time.monotonic() - begin) from error
+
+    def _shake_hands(self, deadline: float) -> SceneDescription:
+        while True:
+            answer = self._session_receive(deadline)
+            if isinstance(answer, SceneDescription):
+                break
+            if isinstance(answer, str):
+                self._send(answer, deadline)
+        output = self._process.whole_output() if self._process else ""
+        script_error = script_error_in(output)
+        if script_error is not None:
+            raise script_error
+        for warning in answer.warnings:
+            logger.warning("%s", warning)
+        return answer
+
+    def reset(self, arenas: Mapping[int, tuple[int, Mapping[str, Any]]]) -> Reply:
+        """Reset these arenas, each with its seed and options."""
+        return self._exchange(self._session.reset(arenas), Reply)
+
+    def step(self, actions: Sequence[Mapping[int, Any]]) -> Reply:
+        """Step all arenas: for each the actions by slot."""
+        return self._exchange(self._session.step(actions), Reply)
+
+    def render(self) -> np.ndarray[Any, Any]:
+        """A frame: uint8 of shape (height, width, 3)."""
+        return self._exchange(self._session.render(0, self._options.render_size), np.ndarray)
+
+    def close(self, patience: float = _EXIT_PATIENCE) -> None:
+        """End the game and wait until it is gone. Safe to call twice."""
+        link, process = self._link, self._process
+        self._link = self._process = None
+        if link is not None:
+            with contextlib.suppress(OSError):
+                link.send(self._session.close(), time.monotonic() + 1.0)
+            if process is None:
+                with contextlib.suppress(OSError, errors.ProtocolError):
+                    # A game that the user started closes its own socket once it has read the message.
+                    link.receive(time.monotonic() + patience)
+            elif patience > 0:
+                process.wait(patience)
+            link.close()
+        if process is not None:
+            process.close(0.0)
+
+    def _exchange(self, message: str | bytes, kind: type[Any]) -> Any:
+        deadline = time.monotonic() + self._options.step_timeout
+        try:
+            self._send(message, deadline)
+            answer = self._session_receive(deadline)
+            if not isinstance(answer, kind):
+                raise errors.ProtocolError(
+                    "The game answered something else than what it was asked.",
+                    expected=kind.__name__,
+                    got=type(answer).__name__,
+                )
+            return answer
+        except BaseException:
+            # Also for Ctrl-C in mid-step: the next request would meet the answer to this one.
+            self.close(patience=0.0)
+            raise
+
+    def _send(self, message: str | bytes, deadline: float) -> None:
+        assert self._link is not None  # noqa: S101 - every caller has connected
+        try:
+            self._link.send(message, deadline)
+        except TimeoutError as error:
+            raise self._timeout_error("took nothing in") from error
+        except OSError as error:
+            raise self._lost(error) from error
+
+    def _session_receive(self, deadline: float) -> object:
+        assert self._link is not None  # noqa: S101 - every caller has connected
+        try:
+            message = self._link.receive(deadline)
+        except TimeoutError as error:
+            raise self._timeout_error("did not answer") from error
+        except OSError as error:
+            raise self._lost(error) from error
+        try:
+            return self._session.receive(message)
+        except errors.ProtocolError as error:
+            self._link.refuse(error.what)
+            raise
+        except errors.NoAgentError as error:
+            # An agent whose script does not parse is a node without methods.
+            raise (self._parse_error() or error) from None
+
+    def _parse_error(self) -> errors.ScriptError | None:
+        return script_error_in(self._process.whole_output()) if self._process else None
+
+    def _not_connected(self, listener: Listener, seconds: float) -> errors.GodotMarlError:
+        if self._process is None:
+            return errors.GameTimeoutError(
+                "No game connected.",
+                where=listener.url,
+                expected=f"a game within {seconds:.0f} s",
+                got="none",
+                remedy="Start the game while Python waits, with the bridge's address set to this one; "
+                "start_timeout= makes the wait longer.",
+            )
+        script_error = self._parse_error()
+        if script_error is not None:
+            return script_error
+        if not self._may_have_bridge:
+            return errors.NoBridgeError(
+                "The scene has no MarlBridge node.",
+                where=self._where,
+                expected="an enabled MarlBridge in the scene",
+                got=f"a game that runs and did not connect in {seconds:.0f} s",
+                remedy="Add a MarlBridge node to the scene; `godot-marl addon install PROJECT_FOLDER` brings it.",
+            )
+        return errors.GameTimeoutError(
+            "The game runs, but did not connect.",
+            where=f"{self._where}, which should connect to {listener.url}",
+            expected=f"a connection within {seconds:.0f} s",
+            got=_printed(self._process.output()),
+            remedy="See whether the scene has an enabled MarlBridge; start_timeout= makes the wait longer.",
+        )
+
+    def _timeout_error(self, what: str) -> errors.GameTimeoutError:
+        output = self._process.output() if self._process else ""
+        return errors.GameTimeoutError(
+            f"The game {what} in time; it was ended.",
+            where=f"{self._where}, while {self._session.phase.value}",
+            expected=f"an answer within {self._options.step_timeout:g} s",
+            got=_printed(output),
+            remedy="Look for an endless loop in the scene, or give a longer step_timeout=.",
+        )
+
+    def _lost(self, cause: OSError) -> errors.GodotMarlError:
+        if self._process is not None:
+            self._process.wait(_EXIT_PATIENCE)
+            return self._exit_error(f"while {self._session.phase.value} ({cause})")
+        return errors.GameExitedError(
+            "The game closed the connection.",
+            where=f"{self._where}, while {self._session.phase.value}",
+            got=str(cause),
+            remedy="Start the game again and make a new environment.",
+        )
+
+    def _exit_error(self, when: str) -> errors.GodotMarlError:
+        assert self._process is not None  # noqa: S101 - every caller has a process
+        script_error = self._parse_error()
+        if script_error is not None:
+            return script_error
+        status, output = self._process.exit_status, self._process.output()
+        error = errors.GameExitedError(
+            f"The game ended {when}.",
+            where=self._where,
+            expected="a game that runs until the environment is closed",
+            got=f"exit status {status}; {_printed(output)}",
+            remedy="See what it printed; reset() or a new environment starts it again.",
+        )
+        error.exit_status = status
+        error.output = output
+        return error
+
+
+def _printed(output: str) -> str:
+    return f"it printed last\n{output}" if output.strip() else "it printed nothing"
