@@ -44,16 +44,18 @@ def main() -> None:
 
 
 def _start_game(wish: dict[str, Any], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    is_linux = sys.platform == "linux"
     with open(wish["log"], "ab") as log:
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603 - Python names the program
             wish["command"],
             cwd=wish["folder"],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            # A group of its own, so that what the game starts ends with it.
-            **({"process_group": 0, "preexec_fn": _die_with_parent} if sys.platform == "linux" else {}),
+            # A session of its own, so that what the game starts ends with it.
+            start_new_session=True,
+            preexec_fn=_die_with_parent if is_linux else None,
         )
 
 
@@ -68,7 +70,7 @@ def _start_display(size: list[int]) -> Any:
     # -terminate: should this supervisor be killed, the display ends with its last client, the game.
     display = Display(
         backend="xvfb",
-        size=tuple(size),
+        size=(size[0], size[1]),
         color_depth=24,
         use_xauth=False,
         manage_global_env=False,

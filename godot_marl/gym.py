@@ -97,7 +97,7 @@ class GodotEnv(gymnasium.Env[Any, Any]):
             )
         return observations[agent], rewards[agent], terminations[agent], truncations[agent], infos[agent]
 
-    def render(self) -> np.ndarray[Any, Any] | None:  # type: ignore[override]
+    def render(self) -> np.ndarray[Any, Any] | None:
         """The current frame; see `GodotParallelEnv.render`."""
         return self._parallel.render()
 

@@ -108,7 +108,7 @@ class Listener:
                             self._add(selector, pending)
                             continue
                         client = key.fileobj
-                        assert isinstance(client, socket.socket)  # noqa: S101 - only sockets are registered
+                        assert isinstance(client, socket.socket)
                         link = pending[client][0].advance()
                         if link is not None or pending[client][0].is_over:
                             selector.unregister(client)

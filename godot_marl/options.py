@@ -130,4 +130,6 @@ def _is_number(value: object) -> bool:
 
 def _require(fits: bool, name: str, expected: str, got: object) -> None:
     if not fits:
-        raise InvalidOptionError("An option has a value that cannot work.", where=name, expected=expected, got=repr(got))
+        raise InvalidOptionError(
+            "An option has a value that cannot work.", where=name, expected=expected, got=repr(got)
+        )

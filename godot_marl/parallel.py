@@ -15,6 +15,7 @@ from gymnasium.utils import seeding
 from pettingzoo import ParallelEnv
 
 from godot_marl import errors
+from godot_marl.actions import check_action, check_names
 from godot_marl.codec import LEFT, OBSERVED, TERMINATED, TRUNCATED, Reply
 from godot_marl.frames import FrameSaver
 from godot_marl.observations import ObservationChecker
@@ -77,7 +78,7 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
             worker = Worker(self._game, self._options)
             self._take_scene(worker.start())
             self._worker = worker
-        assert self._scene is not None  # noqa: S101 - set by the lines above, then or before
+        assert self._scene is not None
         return self._scene
 
     def _take_scene(self, scene: SceneDescription) -> None:
@@ -99,7 +100,7 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
         return self._scene if self._scene is not None else self.start()
 
     @property
-    def possible_agents(self) -> list[str]:  # type: ignore[override]
+    def possible_agents(self) -> list[str]:
         """The names of all agents that can ever be there, in tree order."""
         return [agent.name for agent in self._known_scene().agents]
 
@@ -142,7 +143,8 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
                 got="neither",
                 remedy="Add them to the script of the scene's root node.",
             )
-        assert self._worker is not None and self._reply is not None  # noqa: S101 - there was a reset
+        assert self._worker is not None
+        assert self._reply is not None
         return self._worker.layout.state(self._reply, 0)
 
     # -- Episodes ------------------------------------------------------------------------------------------------------
@@ -164,7 +166,10 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
         if seed is not None:
             if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed <= MAX_SEED:
                 raise errors.InvalidOptionError(
-                    "The seed is out of range.", where="seed", expected=f"an integer from 0 to {MAX_SEED}", got=repr(seed)
+                    "The seed is out of range.",
+                    where="seed",
+                    expected=f"an integer from 0 to {MAX_SEED}",
+                    got=repr(seed),
                 )
             self._rng, _ = seeding.np_random(int(seed))
         scene = self.start()
@@ -206,9 +211,10 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
         self._check_reset("step")
         if not self.agents:
             return {}, {}, {}, {}, {}
-        self._check_names(actions)
+        check_names(actions, self.agents, self._slots)
         if self._options.checks:
-            self._check_actions(actions)
+            for name in self.agents:
+                check_action(name, self.action_space(name), actions[name])
         with self._worker_at_work() as worker:
             reply = worker.step([{self._slots[name]: actions[name] for name in self.agents}])
         self._reply = reply
@@ -241,7 +247,7 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
         return dict(observations), rewards, terminations, truncations, infos
 
     def _observe(self, reply: Reply, name: str) -> Any:
-        assert self._worker is not None  # noqa: S101 - a reply comes from a worker
+        assert self._worker is not None
         slot = self._slots[name]
         observation = self._worker.layout.observation(reply, 0, slot)
         if self._options.checks:
@@ -256,7 +262,7 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
         return observation
 
     def _infos(self, reply: Reply, names: list[str]) -> Infos:
-        assert self._worker is not None  # noqa: S101 - a reply comes from a worker
+        assert self._worker is not None
         infos: Infos = {name: dict(reply.infos[0].get(name, {})) for name in names}
         for name in names:
             mask = self._worker.layout.mask(reply, 0, self._slots[name])
@@ -266,7 +272,7 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
 
     # -- Pictures and the end ------------------------------------------------------------------------------------------
 
-    def render(self) -> np.ndarray[Any, Any] | None:  # type: ignore[override]
+    def render(self) -> np.ndarray[Any, Any] | None:
         """The current frame.
 
         Returns:
@@ -301,7 +307,7 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
 
     @contextlib.contextmanager
     def _worker_at_work(self) -> Any:
-        assert self._worker is not None  # noqa: S101 - every caller has started it
+        assert self._worker is not None
         try:
             yield self._worker
         except BaseException:
@@ -354,30 +360,6 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
             )
         return scene
 
-    def _check_names(self, actions: dict[str, Any]) -> None:
-        missing = [name for name in self.agents if name not in actions]
-        unknown = [name for name in actions if name not in self._slots]
-        if missing or unknown:
-            raise errors.InvalidActionError(
-                "An action is missing." if missing else "There is an action for an agent that the scene does not have.",
-                where=", ".join(map(str, missing or unknown)),
-                expected=f"one action for each of {', '.join(self.agents)}",
-                got=f"actions for {', '.join(map(str, actions)) or 'nobody'}",
-            )
-
-    def _check_actions(self, actions: dict[str, Any]) -> None:
-        assert self._scene is not None  # noqa: S101 - there was a reset
-        for name in self.agents:
-            space = self._scene.agents[self._slots[name]].action_space
-            if not _contains(space, actions[name]):
-                raise errors.InvalidActionError(
-                    f"The action of agent {name} is outside its action space.",
-                    where=name,
-                    expected=str(space),
-                    got=f"{type(actions[name]).__name__}: {actions[name]!r}",
-                    remedy="Give a value that action_space(agent).contains() accepts.",
-                )
-
     def _lost_agent(self, name: str) -> errors.ProtocolError:
         self._drop_worker()
         return errors.ProtocolError(
@@ -386,18 +368,6 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
             expected="an observation, or that it left (docs/protocol.md, clause 6.3)",
             got="neither",
         )
-
-
-def _contains(space: spaces.Space[Any], action: Any) -> bool:
-    """Whether an action is in a space. Numbers of another width are welcome, as trainers make them."""
-    if isinstance(space, spaces.Box) and isinstance(action, (np.ndarray, list, tuple)):
-        array = np.asarray(action)
-        if array.dtype.kind not in "fiu" or array.shape != space.shape:
-            return False
-        return bool(np.all(array >= space.low) and np.all(array <= space.high))
-    if isinstance(space, spaces.Discrete) and isinstance(action, np.ndarray):
-        return action.size == 1 and action.dtype.kind in "iu" and bool(space.contains(int(action.item())))
-    return bool(space.contains(action))
 
 
 def parallel_env(game: Game = None, **options: Any) -> GodotParallelEnv:

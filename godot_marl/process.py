@@ -81,7 +81,7 @@ class GameProcess:
             "log": str(self._log),
             "display": display,
         }
-        assert self._supervisor.stdin is not None  # noqa: S101 - made with a pipe
+        assert self._supervisor.stdin is not None
         with contextlib.suppress(OSError):
             self._supervisor.stdin.write(json.dumps(wish) + "\n")
             self._supervisor.stdin.flush()
@@ -92,7 +92,7 @@ class GameProcess:
             raise _start_error(self.command, failure, display is not None)
 
     def _listen(self) -> None:
-        assert self._supervisor.stdout is not None  # noqa: S101 - made with a pipe
+        assert self._supervisor.stdout is not None
         for line in self._supervisor.stdout:
             message = json.loads(line)
             self.pid = message.get("pid", self.pid)

@@ -7,7 +7,7 @@ import logging
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from godot_marl.process import GameProcess
 from godot_marl.protocol import Configuration, SceneDescription, Session
 
 logger = logging.getLogger(__name__)
+
+_Answer = TypeVar("_Answer")
 
 _START_TIMEOUT = 60.0
 _START_TIMEOUT_BY_HAND = 300.0
@@ -166,7 +168,7 @@ class Worker:
         if process is not None:
             process.close(0.0)
 
-    def _exchange(self, message: str | bytes, kind: type[Any]) -> Any:
+    def _exchange(self, message: str | bytes, kind: type[_Answer]) -> _Answer:
         deadline = time.monotonic() + self._options.step_timeout
         try:
             self._send(message, deadline)
@@ -184,7 +186,7 @@ class Worker:
             raise
 
     def _send(self, message: str | bytes, deadline: float) -> None:
-        assert self._link is not None  # noqa: S101 - every caller has connected
+        assert self._link is not None
         try:
             self._link.send(message, deadline)
         except TimeoutError as error:
@@ -193,7 +195,7 @@ class Worker:
             raise self._lost(error) from error
 
     def _session_receive(self, deadline: float) -> object:
-        assert self._link is not None  # noqa: S101 - every caller has connected
+        assert self._link is not None
         try:
             message = self._link.receive(deadline)
         except TimeoutError as error:
@@ -263,7 +265,7 @@ class Worker:
         )
 
     def _exit_error(self, when: str) -> errors.GodotMarlError:
-        assert self._process is not None  # noqa: S101 - every caller has a process
+        assert self._process is not None
         script_error = self._parse_error()
         if script_error is not None:
             return script_error

@@ -14,9 +14,9 @@ const IMPULSE := 2.0
 const MAX_ANGLE := PI / 8.0
 ## The cart has left the track when its centre is further out than this, in metres.
 const MAX_POSITION := 40.0
-## The largest absolute value of each number of an observation, the last one included. They hold
-## for each [code]step_length[/code] up to 8.
-const BOUNDS: Array[float] = [48.0, 8.0, 1.25, 0.75]
+## The largest absolute value of each number of an observation, the last one included: wide enough
+## for each [code]step_length[/code] from 1 to 8.
+const BOUNDS: Array[float] = [48.0, 8.0, 1.5, 1.0]
 
 ## The action that pushes the cart to the left, towards negative z.
 const PUSH_LEFT := 0

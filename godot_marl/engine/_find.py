@@ -1,7 +1,11 @@
-"""Look for a Godot executable, in a fixed order, and ask each for its version."""
+"""Look for a Godot executable, in a fixed order, and ask each for its version.
+
+The tests on files are those of `os.path`: the ones of `pathlib` raise where a folder on PATH may not be read.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -112,38 +116,34 @@ def probe(path: Path, source: Source) -> Engine:
         EngineVersionError: It is too old, or does not answer as Godot does.
     """
     where = f"{path} ({_WHERE[source]})"
-    expected = f"{MINIMUM_TEXT}, which prints its version for --version"
     remedy = _REMEDY[source]
-    what = "This engine cannot be started."
-    if not path.is_file():
-        got = "a folder" if path.is_dir() else "there is no such file"
-        raise EngineNotFoundError(
-            "The engine does not exist.", where=where, expected="an executable file", got=got, remedy=remedy
-        )
+
+    def not_found(what: str, got: str) -> EngineNotFoundError:
+        return EngineNotFoundError(what, where=where, expected="an executable file", got=got, remedy=remedy)
+
+    def unfit(what: str, got: str) -> EngineVersionError:
+        return EngineVersionError(what, where=where, expected=MINIMUM_TEXT, got=got, remedy=remedy)
+
+    if not os.path.isfile(path):
+        got = "a folder" if os.path.isdir(path) else "there is no such file"
+        raise not_found("The engine does not exist.", got)
     try:
         answer = run([path, "--version"], timeout=_VERSION_TIMEOUT)
     except subprocess.TimeoutExpired:
         got = f"no answer to --version within {_VERSION_TIMEOUT:g} s"
-        raise EngineVersionError(
-            "This engine does not say its version.", where=where, expected=expected, got=got, remedy=remedy
-        ) from None
+        raise unfit("This engine does not say its version.", got) from None
     except OSError as error:
-        raise EngineNotFoundError(
-            what, where=where, expected=expected, got=error.strerror or str(error), remedy=remedy
-        ) from error
+        raise not_found("This engine cannot be started.", error.strerror or str(error)) from error
     # Not the exit status: some Godot 3 return 255, and the version says more about them than that.
     for line in answer.stdout.splitlines():
         version = parse_version(line.strip())
         if version is None:
             continue
         if version < MINIMUM_VERSION:
-            raise EngineVersionError(
-                "This engine is too old.", where=where, expected=MINIMUM_TEXT, got=line.strip(), remedy=remedy
-            )
+            raise unfit("This engine is too old.", line.strip())
         return Engine(path=path, version=line.strip(), source=source)
     said = (answer.stdout.strip() or answer.stderr.strip() or "nothing").splitlines()[-1][:200]
-    got = f"exit status {answer.status} and: {said}"
-    raise EngineVersionError("This is no Godot engine.", where=where, expected=expected, got=got, remedy=remedy)
+    raise unfit("This is no Godot engine.", f"exit status {answer.status} after --version, which printed: {said}")
 
 
 _WHERE: dict[Source, str] = {
@@ -161,13 +161,13 @@ _REMEDY: dict[Source, str] = {
 
 
 def _named(name: str, source: Source) -> Engine:
-    path = Path(name).expanduser()
-    if len(path.parts) == 1 and not path.exists():
+    path = Path(os.path.expanduser(name))
+    if len(path.parts) == 1 and not os.path.exists(path):
         on_path = shutil.which(name)
         path = Path(on_path) if on_path else path
-    bundle = path / "Contents" / "MacOS" / "Godot"
+    bundle = path / "Contents" / "MacOS" / "Godot"  # what macOS shows as the program Godot.app is a folder
     # Absolute, as the game may be started in another folder; links stay, as a link's name may be what was meant.
-    return probe((bundle if bundle.is_file() else path).absolute(), source)
+    return probe((bundle if os.path.isfile(bundle) else path).absolute(), source)
 
 
 def _on_path() -> Iterator[Path]:
@@ -176,10 +176,12 @@ def _on_path() -> Iterator[Path]:
     folders = [Path(entry) for entry in os.environ.get("PATH", "").split(os.pathsep) if entry]
     candidates = [folder / (name + ending) for name in _NAMES for folder in folders for ending in _ENDINGS]
     for folder in folders:
-        candidates += sorted(folder.glob("Godot*"), key=_numbers, reverse=True)
+        with contextlib.suppress(OSError):
+            named = [folder / name for name in os.listdir(folder) if name.startswith("Godot")]
+            candidates += sorted(named, key=_numbers, reverse=True)
     seen: set[Path] = set()
     for candidate in candidates:
-        if not candidate.is_file() or not os.access(candidate, os.X_OK):
+        if not os.path.isfile(candidate) or not os.access(candidate, os.X_OK):
             continue
         if os.name == "nt" and candidate.suffix.lower() != ".exe":
             continue

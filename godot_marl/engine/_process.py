@@ -76,7 +76,7 @@ def _lines(process: subprocess.Popen[bytes], deadline: float) -> Iterator[str]:
     A thread reads, since a pipe can stay open for ever: in the hands of a child that outlives the program.
     """
     pipe = process.stdout
-    assert pipe is not None  # noqa: S101 - it was asked for
+    assert pipe is not None
     lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
 
     def read() -> None:

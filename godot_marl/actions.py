@@ -1,0 +1,63 @@
+"""Checks actions before they are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from godot_marl.errors import InvalidActionError
+
+
+def check_names(actions: Mapping[str, Any], live: Sequence[str], known: Collection[str]) -> None:
+    """Check that there is an action for each live agent, and none for an agent that does not exist.
+
+    Raises:
+        InvalidActionError: One is missing or unknown.
+    """
+    if not isinstance(actions, Mapping):
+        raise InvalidActionError(
+            "The actions are no dictionary.",
+            where="step(actions)",
+            expected="a dictionary from agent name to action",
+            got=f"{type(actions).__name__}: {actions!r}",
+        )
+    missing = [name for name in live if name not in actions]
+    unknown = [name for name in actions if name not in known]
+    if missing or unknown:
+        raise InvalidActionError(
+            "An action is missing." if missing else "There is an action for an agent that the scene does not have.",
+            where=", ".join(map(str, missing or unknown)),
+            expected=f"one action for each of {', '.join(live)}",
+            got=f"actions for {', '.join(map(str, actions)) or 'nobody'}",
+        )
+
+
+def check_action(name: str, space: spaces.Space[Any], action: Any) -> None:
+    """Check that an agent's action is in its space.
+
+    Raises:
+        InvalidActionError: It is not.
+    """
+    if not _contains(space, action):
+        raise InvalidActionError(
+            f"The action of agent {name} is outside its action space.",
+            where=name,
+            expected=str(space),
+            got=f"{type(action).__name__}: {action!r}",
+            remedy="Give a value that action_space(agent).contains() accepts.",
+        )
+
+
+def _contains(space: spaces.Space[Any], action: Any) -> bool:
+    """Whether an action is in a space. Numbers of another width are welcome, as trainers make them."""
+    if isinstance(space, spaces.Box) and isinstance(action, (np.ndarray, list, tuple)):
+        array = np.asarray(action)
+        if array.dtype.kind not in "fiu" or array.shape != space.shape:
+            return False
+        return bool(np.all(array >= space.low) and np.all(array <= space.high))
+    if isinstance(space, spaces.Discrete) and isinstance(action, np.ndarray):
+        return action.size == 1 and action.dtype.kind in "iu" and bool(space.contains(int(action.item())))
+    return bool(space.contains(action))

@@ -1,0 +1,45 @@
+"""The command line, `godot-marl`."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import click
+
+from godot_marl.cli.addon import addon_command
+from godot_marl.cli.engine import engine_command
+from godot_marl.cli.play import play_command
+from godot_marl.cli.train import train_command
+from godot_marl.errors import GodotMarlError
+from godot_marl.version import __version__
+
+__all__ = ["main"]
+
+
+class _Group(click.Group):
+    """Shows our own errors without a traceback; the exit status is then 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GodotMarlError as error:
+            if ctx.params["verbose"]:
+                raise
+            click.echo(f"{type(error).__name__}: {error}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-v", "--verbose", is_flag=True, help="Log more, and show the traceback of an error.")
+@click.version_option(__version__, prog_name="godot-marl")
+def main(verbose: bool) -> None:
+    """Train the agents of Godot scenes from Python."""
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("godot_marl").setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+main.add_command(addon_command)
+main.add_command(engine_command)
+main.add_command(play_command)
+main.add_command(train_command)

@@ -1,0 +1,99 @@
+"""`godot-marl engine`: show which Godot would be used, and install one."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from godot_marl.engine import Engine, Progress, ensure_engine, find_engine, install_engine
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from click._termui_impl import ProgressBar
+
+
+@click.group("engine", invoke_without_command=True)
+@click.pass_context
+def engine_command(context: click.Context) -> None:
+    """Show which Godot engine would be used, or install one.
+
+    It is the one that the environment variable GODOT_MARL_ENGINE names; else a godot, godot4 or Godot* on PATH; else
+    the one that `godot-marl engine install` put into your cache folder.
+    """
+    if context.invoked_subcommand is None:
+        _show(find_engine())
+
+
+@engine_command.command("path")
+def path_command() -> None:
+    """Print only the path of the engine, for scripts."""
+    click.echo(find_engine().path)
+
+
+@engine_command.command("install")
+@click.option("--force", is_flag=True, help="Install into the cache folder even if there is an engine already.")
+def install_command(force: bool) -> None:
+    """Install Godot into your cache folder, unless there is an engine already.
+
+    Nothing of the system is changed, and no administrator rights are needed.
+    """
+    with ProgressBars() as bars:
+        engine = install_engine(bars.report, force=True) if force else ensure_engine(report=bars.report)
+    click.echo("Installed." if bars.used else "There is an engine already: nothing to do.")
+    _show(engine)
+    used = find_engine()
+    if used.path != engine.path:
+        click.echo(f"Note: {used.path} ({used.source}) comes first and is the one that will be used.")
+
+
+class ProgressBars:
+    """One bar on standard error for each stage of an installation; hand its `report` to `ensure_engine`.
+
+    Attributes:
+        used: Whether anything was reported, so that something was installed or another installation awaited.
+    """
+
+    def __init__(self) -> None:
+        self.used = False
+        self._stage = ""
+        self._bar: ProgressBar[int] | None = None
+
+    def __enter__(self) -> ProgressBars:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def report(self, progress: Progress) -> None:
+        """Show a step."""
+        if not self.used:
+            click.echo("Installing Godot for you (about 150 MB to download, 500 MB on disk) ...", err=True)
+            self.used = True
+        if progress.stage != self._stage:
+            self._close()
+            self._stage = progress.stage
+            if progress.total is None:
+                click.echo(f"  {progress.stage} ...", err=True)
+                return
+            self._bar = click.progressbar(
+                length=progress.total, label=f"  {progress.stage:<14}", show_pos=True, file=sys.stderr
+            )
+            self._bar.render_progress()
+        if self._bar is not None:
+            self._bar.update(progress.done - self._bar.pos)
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.render_finish()
+            self._bar = None
+
+
+def _show(engine: Engine) -> None:
+    click.echo(f"path     {engine.path}")
+    click.echo(f"version  {engine.version}")
+    click.echo(f"source   {engine.source}")

@@ -1,0 +1,49 @@
+"""What all tests share: the real engine, and the project of test scenes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import godot_marl
+from godot_marl.addon import install_addon
+from godot_marl.engine import Engine, find_engine
+from godot_marl.parallel import GodotParallelEnv
+from godot_marl.project import Project
+
+SCENES = Path(__file__).parent / "scenes"
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """The real Godot. A machine without one fails these tests; it never skips them."""
+    return find_engine()
+
+
+@pytest.fixture(scope="session")
+def scenes(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project of test scenes, with the addon in it, imported."""
+    folder = tmp_path_factory.mktemp("project") / "scenes"
+    shutil.copytree(SCENES, folder)
+    install_addon(folder)
+    Project(folder).imported(engine)
+    return folder
+
+
+@pytest.fixture
+def make(scenes: Path) -> Iterator[Callable[..., GodotParallelEnv]]:
+    """Make a parallel environment of a test scene; it is closed when the test ends."""
+    made: list[GodotParallelEnv] = []
+
+    def make_one(scene: str, **options: Any) -> GodotParallelEnv:
+        env = godot_marl.parallel_env(scenes, scene=f"{scene}.tscn", **options)
+        made.append(env)
+        return env
+
+    yield make_one
+    for env in made:
+        env.close()
