@@ -69,14 +69,14 @@ def prepare_example(name: str) -> Path:
 def copy_to_cache(project: Path, *, with_addon: bool = False) -> Path:
     """A copy of a project in the user's cache folder, made once for each content."""
     sources = [project, *([addon_folder()] if with_addon else [])]
-    games = cache_dir() / "games"
-    games.mkdir(parents=True, exist_ok=True)
-    target = games / f"{project.name}-{_digest(sources)}"
-    with FileLock(games / f"{target.name}.lock"):
+    folder = cache_dir() / "games" / _digest(sources)
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / project.name
+    with FileLock(folder / "lock"):
         if target.is_dir():
             return target
         logger.info("copying %s to %s", project, target)
-        fresh = Path(tempfile.mkdtemp(prefix=".copy-", dir=games))
+        fresh = Path(tempfile.mkdtemp(prefix=".copy-", dir=folder))
         try:
             ignored = _IGNORED if with_addon else shutil.ignore_patterns(".godot")
             shutil.copytree(project, fresh / "game", ignore=ignored)

@@ -26,9 +26,7 @@ def raw_env(game: Game = None, **options: Any) -> AECEnv[str, Any, Any]:
         InvalidOptionError: An option is unknown, or its value cannot work.
         GodotMarlError: The game could not be started; the type tells why.
     """
-    parallel = GodotParallelEnv(game, **options)
-    parallel.start()
-    return parallel_to_aec_wrapper(parallel)
+    return to_aec(GodotParallelEnv(game, **options))
 
 
 def env(game: Game = None, **options: Any) -> AECEnv[str, Any, Any]:
@@ -37,3 +35,9 @@ def env(game: Game = None, **options: Any) -> AECEnv[str, Any, Any]:
     Args and errors are those of `raw_env`.
     """
     return OrderEnforcingWrapper(raw_env(game, **options))
+
+
+def to_aec(parallel: GodotParallelEnv) -> AECEnv[str, Any, Any]:
+    """Start a parallel environment and turn it into an AECEnv without the wrapper that enforces the order of calls."""
+    parallel.start()
+    return parallel_to_aec_wrapper(parallel)

@@ -243,7 +243,7 @@ class Layout:
     def _decode_tail(self, tail: bytes) -> list[dict[str, dict[str, Any]]]:
         try:
             infos = json.loads(tail)["infos"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise _malformed("the tail of a reply", "a JSON object with infos", repr(tail[:100])) from error
         well_formed = (
             isinstance(infos, list)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -316,7 +317,8 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
 
     def __del__(self) -> None:
         """End the game with the object, for those who forget to close."""
-        if getattr(self, "_worker", None) is not None:
+        # At Python's own end its supervisor does that, and threads can no longer be waited for.
+        if getattr(self, "_worker", None) is not None and not sys.is_finalizing():
             self._drop_worker()
 
     def __getstate__(self) -> dict[str, Any]:

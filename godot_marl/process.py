@@ -59,7 +59,8 @@ class GameProcess:
             [sys.executable, "-P", _supervisor.__file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
+            # Unbuffered: at Python's end the thread that reads may hold a buffer's lock for ever.
+            bufsize=0,
             # Ctrl-C is for Python; the game ends when Python says so.
             start_new_session=True,
         )
@@ -83,8 +84,7 @@ class GameProcess:
         }
         assert self._supervisor.stdin is not None
         with contextlib.suppress(OSError):
-            self._supervisor.stdin.write(json.dumps(wish) + "\n")
-            self._supervisor.stdin.flush()
+            self._supervisor.stdin.write(json.dumps(wish).encode() + b"\n")
         self._heard.wait(60.0)
         if self.pid is None:
             failure = self._failure or "the supervisor did not answer"
@@ -93,12 +93,15 @@ class GameProcess:
 
     def _listen(self) -> None:
         assert self._supervisor.stdout is not None
-        for line in self._supervisor.stdout:
-            message = json.loads(line)
-            self.pid = message.get("pid", self.pid)
-            self._failure = message.get("failed", self._failure)
-            self.exit_status = message.get("exited", self.exit_status)
-            self._heard.set()
+        unread = b""
+        while data := self._supervisor.stdout.read(4096):
+            *lines, unread = (unread + data).split(b"\n")
+            for line in lines:
+                message = json.loads(line)
+                self.pid = message.get("pid", self.pid)
+                self._failure = message.get("failed", self._failure)
+                self.exit_status = message.get("exited", self.exit_status)
+                self._heard.set()
         self._over.set()
         self._heard.set()
 

@@ -140,7 +140,20 @@ class Session:
         return self._layout
 
     def reset(self, arenas: Mapping[int, tuple[int, Mapping[str, Any]]]) -> str:
-        """The message that resets these arenas, each with its seed and options."""
+        """The message that resets these arenas, each with its seed and options.
+
+        Raises:
+            InvalidOptionError: The options cannot be written as JSON.
+        """
+        try:
+            json.dumps([options for _, options in arenas.values()], allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise errors.InvalidOptionError(
+                "The options of a reset cannot be sent to the game.",
+                where="reset(options=...)",
+                expected="texts, finite numbers, booleans, None, and lists and dictionaries of these",
+                got=str(error),
+            ) from error
         return json.dumps(encode_reset(self._ask(), arenas))
 
     def step(self, actions: Sequence[Mapping[int, Any]]) -> bytes:
@@ -184,7 +197,7 @@ class Session:
     def _receive_control(self, text: str) -> str | SceneDescription:
         try:
             message = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._unexpected(f"a text that is not JSON: {text[:100]!r}") from error
         kind = message.get("type") if isinstance(message, dict) else None
         try:
@@ -194,7 +207,7 @@ class Session:
                 return self._receive_hello(message)
             if kind == "scene" and self.phase is Phase.SCENE:
                 return self._receive_scene(message)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             if isinstance(error, errors.GodotMarlError):
                 raise
             raise self._unexpected(f"a malformed {kind} message ({type(error).__name__}: {error})") from error
@@ -243,13 +256,16 @@ class Session:
                 remedy="Add get_action_space() to the agent's script, for example `return MarlSpace.discrete(2)`, "
                 "or give action_space= in Python.",
             )
+        action_mask = int(agent["action_mask"])
+        if action_mask < 0:
+            raise self._unexpected(f"an action mask of {action_mask} numbers")
         return AgentDescription(
             name=name,
             path=path,
             policy=str(agent["policy"]),
             observation_space=from_wire(agent["observation_space"], f"{path}.get_observation_space()"),
             action_space=from_wire(agent["action_space"], f"{path}.get_action_space()"),
-            action_mask=int(agent["action_mask"]),
+            action_mask=action_mask,
         )
 
     def _receive_binary(self, message: bytes | bytearray) -> Reply | np.ndarray[Any, Any]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 from gymnasium import spaces
@@ -12,6 +12,10 @@ from gymnasium import spaces
 from godot_marl.errors import InvalidSpaceError
 
 BOX_DTYPES = ("float32", "float64", "int8", "int16", "int32", "int64", "uint8")
+# As many bytes as the largest message (`godot_marl.link`) has.
+MAX_ELEMENTS = 1 << 26
+
+_Filled = TypeVar("_Filled", list[Any], dict[str, Any])
 
 
 def from_wire(wire: Mapping[str, Any], where: str = "space") -> spaces.Space[Any]:
@@ -28,18 +32,19 @@ def from_wire(wire: Mapping[str, Any], where: str = "space") -> spaces.Space[Any
     try:
         match kind:
             case "discrete":
-                return spaces.Discrete(_count(wire["n"]), start=int(wire.get("start", 0)))
+                return spaces.Discrete(_count(wire["n"]), start=_integer(wire.get("start", 0)))
             case "multi_discrete":
-                return spaces.MultiDiscrete([_count(n) for n in wire["nvec"]])
+                return spaces.MultiDiscrete([_count(n) for n in _filled(wire["nvec"], list)])
             case "multi_binary":
-                return spaces.MultiBinary(_count(wire["n"]))
+                return spaces.MultiBinary(_size([wire["n"]])[0])
             case "box":
                 return _box_from_wire(wire)
             case "dict":
-                members = {name: from_wire(wire["spaces"][name], f"{where}.{name}") for name in sorted(wire["spaces"])}
-                return spaces.Dict(members)
+                members = _filled(wire["spaces"], dict)
+                return spaces.Dict({name: from_wire(members[name], f"{where}.{name}") for name in sorted(members)})
             case "tuple":
-                return spaces.Tuple([from_wire(m, f"{where}[{i}]") for i, m in enumerate(wire["spaces"])])
+                items = _filled(wire["spaces"], list)
+                return spaces.Tuple([from_wire(item, f"{where}[{i}]") for i, item in enumerate(items)])
     except InvalidSpaceError:
         raise
     except (KeyError, TypeError, ValueError, AssertionError, OverflowError) as error:
@@ -95,18 +100,38 @@ def to_wire(space: spaces.Space[Any], where: str = "space") -> dict[str, Any]:
     )
 
 
+def _integer(value: object) -> int:
+    # Many JSON writers know one type of number only, so 2.0 is an integer too.
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
+        raise ValueError(f"{value!r} must be an integer")
+    return int(value)
+
+
 def _count(value: object) -> int:
-    number = float(str(value))
-    if number < 1 or not number.is_integer():
-        raise ValueError(f"{value!r} must be an integer of at least 1")
-    return int(number)
+    count = _integer(value)
+    if count < 1:
+        raise ValueError(f"{value!r} must be at least 1")
+    return count
+
+
+def _size(shape: list[object]) -> tuple[int, ...]:
+    lengths = tuple(_count(length) for length in shape)
+    if math.prod(lengths) > MAX_ELEMENTS:
+        raise ValueError(f"{math.prod(lengths)} elements are more than fit into a message")
+    return lengths
+
+
+def _filled(value: object, kind: type[_Filled]) -> _Filled:
+    if not isinstance(value, kind) or not value:
+        raise ValueError(f"{value!r} must be a {kind.__name__} that is not empty")
+    return value
 
 
 def _box_from_wire(wire: Mapping[str, Any]) -> spaces.Box:
     dtype = wire["dtype"]
     if dtype not in BOX_DTYPES:
         raise ValueError(f"dtype {dtype!r} is not one of {', '.join(BOX_DTYPES)}")
-    shape = tuple(_count(n) for n in wire["shape"])
+    shape = _size(_filled(wire["shape"], list))
     low, high = (_bound_from_wire(wire[name], shape, dtype) for name in ("low", "high"))
     if np.any(low > high):
         raise ValueError("low must not be above high")
@@ -114,17 +139,22 @@ def _box_from_wire(wire: Mapping[str, Any]) -> spaces.Box:
 
 
 def _bound_from_wire(bound: object, shape: tuple[int, ...], dtype: str) -> np.ndarray[Any, Any]:
-    numbers = [float(n) for n in bound] if isinstance(bound, Sequence) and not isinstance(bound, str) else None
-    values = np.array([float(str(bound))] if numbers is None else numbers, dtype=np.float64)
-    if np.isnan(values).any():
-        raise ValueError("a bound is not a number")
-    if not np.issubdtype(np.dtype(dtype), np.integer):
-        return np.broadcast_to(values if numbers is None else values.reshape(shape), shape).astype(dtype)
-    # An integer box cannot be unbounded: its type's own range is what "unbounded" means.
-    limits = np.iinfo(dtype)
-    clipped = [limits.min if v < limits.min else limits.max if v > limits.max else int(v) for v in values]
-    array = np.array(clipped, dtype=dtype)
-    return np.broadcast_to(array if numbers is None else array.reshape(shape), shape).copy()
+    numbers = [_number_from_wire(n) for n in (bound if isinstance(bound, list) else [bound])]
+    if np.issubdtype(np.dtype(dtype), np.integer):
+        # An integer box cannot be unbounded: its type's own range is what "unbounded" means.
+        limits = np.iinfo(dtype)
+        numbers = [limits.min if n < limits.min else limits.max if n > limits.max else int(n) for n in numbers]
+    with np.errstate(over="ignore"):
+        array = np.array(numbers, dtype=np.float64 if dtype.startswith("float") else dtype).astype(dtype)
+    return np.broadcast_to(array.reshape(shape) if isinstance(bound, list) else array, shape).copy()
+
+
+def _number_from_wire(value: object) -> float:
+    if value in ("inf", "-inf"):
+        return math.inf if value == "inf" else -math.inf
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+        raise ValueError(f"{value!r} must be a number, 'inf' or '-inf'")
+    return value
 
 
 def _bound_to_wire(bound: np.ndarray[Any, Any]) -> object:

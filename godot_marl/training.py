@@ -203,7 +203,7 @@ def record_episodes(
     folder = out / "video"
     shutil.rmtree(folder, ignore_errors=True)
     env = make_env(game, {**options, "render_mode": "rgb_array"}, settings)
-    recorder = RecordVideo(env, str(folder), episode_trigger=lambda _: True, name_prefix=game_name(game))
+    recorder = RecordVideo(env, str(folder), episode_trigger=lambda _: True, name_prefix=game.stem)
     try:
         for _ in range(episodes):
             observation, _ = recorder.reset()
@@ -215,11 +215,6 @@ def record_episodes(
     finally:
         recorder.close()
     return sorted(folder.glob("*.mp4"))
-
-
-def game_name(game: Path) -> str:
-    """What to call a game's files: its folder's name without the digest of a copy in the cache."""
-    return game.stem.rpartition("-")[0] or game.stem
 
 
 def _settings_error(path: Path, expected: str, got: str) -> InvalidOptionError:

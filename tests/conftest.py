@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyvirtualdisplay.display import Display
 
 import godot_marl
 from godot_marl.addon import install_addon
@@ -47,3 +48,11 @@ def make(scenes: Path) -> Iterator[Callable[..., GodotParallelEnv]]:
     yield make_one
     for env in made:
         env.close()
+
+
+@pytest.fixture
+def display(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A display for windows that a person would look at."""
+    with Display(backend="xvfb", size=(1920, 1080), use_xauth=False, manage_global_env=False) as virtual:
+        monkeypatch.setenv("DISPLAY", virtual.new_display_var)
+        yield virtual.new_display_var

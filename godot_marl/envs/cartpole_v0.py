@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from pettingzoo import AECEnv
+from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 
-import godot_marl
 from godot_marl.addon import prepare_example
+from godot_marl.aec import to_aec
 from godot_marl.parallel import GodotParallelEnv
 
 MAX_CYCLES = 250
@@ -22,20 +23,16 @@ def parallel_env(max_cycles: int = MAX_CYCLES, **options: Any) -> GodotParallelE
         max_cycles: Steps until the episode is truncated.
         **options: See `godot_marl.options.Options`.
     """
-    env = godot_marl.parallel_env(_game(), max_episode_steps=max_cycles, **options)
-    env.metadata["name"] = "cartpole_v0"
-    return env
+    parallel = GodotParallelEnv(prepare_example("cartpole"), max_episode_steps=max_cycles, **options)
+    parallel.metadata["name"] = "cartpole_v0"
+    return parallel
 
 
 def raw_env(max_cycles: int = MAX_CYCLES, **options: Any) -> AECEnv[str, Any, Any]:
     """Make CartPole as a PettingZoo AECEnv, without the wrapper that enforces the order of calls."""
-    return godot_marl.raw_env(_game(), max_episode_steps=max_cycles, **options)
+    return to_aec(parallel_env(max_cycles, **options))
 
 
 def env(max_cycles: int = MAX_CYCLES, **options: Any) -> AECEnv[str, Any, Any]:
     """Make CartPole as a PettingZoo AECEnv."""
-    return godot_marl.env(_game(), max_episode_steps=max_cycles, **options)
-
-
-def _game() -> str:
-    return str(prepare_example("cartpole"))
+    return OrderEnforcingWrapper(raw_env(max_cycles, **options))

@@ -145,6 +145,12 @@ func answer_render(message: Dictionary, into: Array[PackedByteArray]) -> MarlPro
 			"--headless",
 			"Make the environment with render_mode='rgb_array'."
 		)
+	# The engine would flush them only at the end of the frame, so that a picture right after a reset
+	# showed the old places.
+	for node in arenas[0].root.find_children("*", "Node3D", true, false):
+		(node as Node3D).force_update_transform()
+	for node in arenas[0].root.find_children("*", "CanvasItem", true, false):
+		(node as CanvasItem).force_update_transform()
 	RenderingServer.force_draw(false)
 	var image := viewport.get_texture().get_image()
 	if image == null or image.is_empty():

@@ -76,6 +76,8 @@ func _append_i64(plan: MarlPlan, value: Variant) -> PackedStringArray:
 	var list: Variant = [value] if value is int else value
 	if value is PackedInt32Array or value is PackedInt64Array or list is Array:
 		var integers := Array(list)
+		if integers.size() > 0 and integers[0] is Array:
+			integers = _flatten(integers)
 		if integers.size() == plan.size and integers.all(_is_integer):
 			i64.append_array(PackedInt64Array(integers))
 			return []

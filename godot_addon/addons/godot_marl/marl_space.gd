@@ -56,6 +56,8 @@ static func tuple(spaces: Array) -> Dictionary:
 static func problem_of(space: Dictionary) -> String:
 	match space.get("type"):
 		"discrete":
+			if not _is_integer(space.get("start", 0)):
+				return "start must be an integer, not %s" % [space["start"]]
 			return "" if _is_count(space.get("n")) else "n must be an integer of at least 1"
 		"multi_discrete":
 			var nvec: Variant = space.get("nvec")
@@ -92,6 +94,11 @@ static func _problem_of_box(space: Dictionary) -> String:
 				return "%s must be one number, or %d of them" % [bound, size]
 		elif not _is_number(value):
 			return "%s must be a number or a list of numbers, not %s" % [bound, value]
+	var lows := Array(space["low"]) if _is_list(space["low"]) else [space["low"]]
+	var highs := Array(space["high"]) if _is_list(space["high"]) else [space["high"]]
+	for i in maxi(lows.size(), highs.size()):
+		if lows[i % lows.size()] > highs[i % highs.size()]:
+			return "low must not be above high, as it is for element %d" % i
 	return ""
 
 
@@ -132,5 +139,9 @@ static func _is_number(value: Variant) -> bool:
 	return typeof(value) == TYPE_INT or (typeof(value) == TYPE_FLOAT and not is_nan(value))
 
 
+static func _is_integer(value: Variant) -> bool:
+	return _is_number(value) and is_finite(value as float) and value == floor(value)
+
+
 static func _is_count(value: Variant) -> bool:
-	return _is_number(value) and value >= 1 and value == floor(value)
+	return _is_integer(value) and value >= 1

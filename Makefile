@@ -1,0 +1,54 @@
+# Each target does the set-up that it needs; a second run reuses what is there.
+
+PYTHON ?= python3
+VENV ?= .venv
+# PyTorch comes first and by version, so that no other package chooses a build of several gigabytes.
+TORCH ?= torch==2.13.0
+
+BIN := $(VENV)/bin
+RUN := $(BIN)/godot-marl
+
+.PHONY: demo test lint format display clean
+
+demo: $(VENV)/.installed display  ## Train CartPole: model, learning curve, video
+	$(RUN) engine install
+	$(RUN) train cartpole
+
+test: $(VENV)/.installed display  ## Run the tests, on the real engine
+	$(RUN) engine install
+	$(BIN)/pytest
+
+lint: $(VENV)/.installed  ## Run the linters and the type checker
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/gdformat --check godot_addon envs/*/*.gd tests/gdscript tests/scenes/*.gd
+	$(BIN)/gdlint godot_addon envs/*/*.gd tests/gdscript tests/scenes/*.gd
+
+format: $(VENV)/.installed  ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/gdformat godot_addon envs/*/*.gd tests/gdscript tests/scenes/*.gd
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+# Pictures need a display; where there is none, Xvfb is one.
+display:
+	@if [ "$$(uname)" = Linux ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ] && ! command -v Xvfb > /dev/null; then \
+	  if command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ]; then \
+	    echo "installing Xvfb, a virtual display"; \
+	    apt-get update --quiet --quiet && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install --quiet --quiet --yes --no-install-recommends xvfb; \
+	  else \
+	    echo "No display, and no Xvfb: install it (for example: sudo apt-get install xvfb) and try again." >&2; \
+	    exit 1; \
+	  fi; \
+	fi
+
+clean:  ## Remove what the other targets made here
+	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
