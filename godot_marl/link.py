@@ -234,6 +234,8 @@ class Link:
             ConnectionError: The game is gone.
             TimeoutError: The game takes nothing in.
         """
+        if self._protocol.state is not State.OPEN:
+            raise ConnectionResetError("the game closed the connection")
         if isinstance(message, str):
             self._protocol.send_text(message.encode())
         else:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from godot_marl.cli.engine import ProgressBars
 from godot_marl.cli.extras import needs_sb3
 from godot_marl.cli.games import find_game
+from godot_marl.engine import ensure_engine
 
 
 @click.command("play")
@@ -38,7 +41,9 @@ def play_command(
         from godot_marl import training
     folder = find_game(game)
     plan = training.Settings.load(settings or folder / "train.toml", optional=settings is None)
-    options = {"scene": scene, "engine": engine}
+    with ProgressBars() as bars:
+        found = ensure_engine(engine, report=bars.report)
+    options: dict[str, Any] = {"scene": scene, "engine": found.path}
     policy = training.load(model)
     if render == "video":
         for path in training.record_episodes(policy, folder, options, plan, model.parent, episodes):

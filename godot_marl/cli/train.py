@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
+from godot_marl.cli.engine import ProgressBars
 from godot_marl.cli.extras import needs_sb3
 from godot_marl.cli.games import find_game
+from godot_marl.engine import ensure_engine
 
 
 @click.command("train")
@@ -42,7 +45,9 @@ def train_command(
     plan = training.Settings.load(settings or folder / "train.toml", optional=settings is None, steps=steps)
     if out is None:
         out = Path("runs") / f"{Path(game).name}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
-    options = {"scene": scene, "engine": engine}
+    with ProgressBars() as bars:
+        found = ensure_engine(engine, report=bars.report)
+    options: dict[str, Any] = {"scene": scene, "engine": found.path}
     click.echo(f"training PPO on {game} for {plan.steps} steps; results in {out}")
     run = training.train(folder, options, plan, seed=seed, out=out)
     files = {"model": run.model_path, "learning curve": run.plot(), "TensorBoard": out / "tensorboard"}

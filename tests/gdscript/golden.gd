@@ -111,6 +111,7 @@ func _replay_step(name: String, transcript: Dictionary) -> void:
 
 
 func _replay_reply(name: String, transcript: Dictionary) -> void:
+	_refusals.clear()
 	var expected := _bytes_of(transcript).hex_encode()
 	_check(name + ": of arrays", _encode_reply(transcript, false).hex_encode(), expected)
 	_check(name + ": of packed arrays", _encode_reply(transcript, true).hex_encode(), expected)

@@ -187,7 +187,7 @@ func _is_mask(mask: Variant) -> bool:
 
 
 static func _is_mark(mark: Variant) -> bool:
-	return (mark is int or mark is bool or mark is float) and (mark == 0 or mark == 1)
+	return mark is bool or ((mark is int or mark is float) and (mark == 0 or mark == 1))
 
 
 func _problem(code: String, method: String, expected: String, got: Variant) -> MarlProblem:

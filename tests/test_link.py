@@ -1,0 +1,498 @@
+"""The socket to a game, with real sockets on the loopback interface."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus, NegotiationError
+from websockets.sync.client import ClientConnection, connect
+
+from godot_marl import link as link_module
+from godot_marl.errors import AddressInUseError, InvalidOptionError, ProtocolError, ProtocolVersionError
+from godot_marl.link import Link, Listener
+
+V1 = "godot-marl.v1"
+TOKEN = "a secret"  # noqa: S105 - of no use to anybody
+
+
+def soon(seconds: float = 10.0) -> float:
+    return time.monotonic() + seconds
+
+
+def no_check() -> None:
+    pass
+
+
+class Waiting:
+    """A listener with a Python that waits on it."""
+
+    def __init__(self, listener: Listener, pool: ThreadPoolExecutor) -> None:
+        self.listener = listener
+        self.url = listener.url
+        self._pool = pool
+        self._links: list[Link] = []
+        self._clients = contextlib.ExitStack()
+
+    def accept(self, seconds: float = 10.0, check: Callable[[], None] = no_check) -> Future[Link]:
+        future = self._pool.submit(self.listener.accept, soon(seconds), check)
+        future.add_done_callback(self._keep)
+        return future
+
+    def _keep(self, future: Future[Link]) -> None:
+        if future.exception() is None:
+            self._links.append(future.result())
+
+    def client(self, **options: object) -> ClientConnection:
+        """A game that connects; each option of `websockets.sync.client.connect` is welcome."""
+        given = {"subprotocols": [V1], "compression": None, "proxy": None, "close_timeout": 1, **options}
+        return self._clients.enter_context(connect(self.url, **given))
+
+    def pair(self) -> tuple[Link, ClientConnection]:
+        future = self.accept()
+        client = self.client()
+        return future.result(10), client
+
+    def raw(self) -> socket.socket:
+        """A stranger's plain socket."""
+        stranger = socket.create_connection((self.listener.host, self.listener.port), timeout=10)
+        self._clients.callback(stranger.close)
+        return stranger
+
+    def close(self) -> None:
+        for link in self._links:
+            link.close()
+        self._clients.close()
+        self.listener.close()
+
+
+@contextlib.contextmanager
+def listening(token: str | None = None) -> Iterator[Waiting]:
+    with ThreadPoolExecutor(1) as pool:
+        waiting = Waiting(Listener("127.0.0.1", 0, token), pool)
+        try:
+            yield waiting
+        finally:
+            waiting.close()
+
+
+@pytest.fixture
+def waiting() -> Iterator[Waiting]:
+    with listening() as waiting:
+        yield waiting
+
+
+@pytest.fixture
+def waiting_with_token() -> Iterator[Waiting]:
+    with listening(TOKEN) as waiting:
+        yield waiting
+
+
+def status_of(error: pytest.ExceptionInfo[InvalidStatus]) -> int:
+    return error.value.response.status_code
+
+
+# -- Listening ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_system_chooses_a_port_and_the_url_names_it(waiting: Waiting) -> None:
+    assert waiting.url == f"ws://127.0.0.1:{waiting.listener.port}"
+    assert waiting.listener.port > 0
+
+
+def test_a_port_in_use_is_an_error_that_names_the_address(waiting: Waiting) -> None:
+    port = waiting.listener.port
+    with pytest.raises(AddressInUseError) as error:
+        Listener("127.0.0.1", port, None)
+    assert error.value.where == f"127.0.0.1:{port}"
+
+
+@pytest.mark.parametrize("host", ["203.0.113.7", "no such host.invalid"])
+def test_an_address_of_another_machine_is_an_invalid_option(host: str) -> None:
+    with pytest.raises(InvalidOptionError) as error:
+        Listener(host, 0, None)
+    assert host in str(error.value)
+
+
+def test_a_listener_on_the_sixth_version_of_ip_has_its_address_in_brackets() -> None:
+    try:
+        listener = Listener("::1", 0, None)
+    except InvalidOptionError:
+        assert not socket.has_ipv6 or "::1" not in _loopback_addresses()
+        return
+    assert listener.url == f"ws://[::1]:{listener.port}"
+    listener.close()
+
+
+def _loopback_addresses() -> str:
+    with contextlib.suppress(OSError):
+        with open("/proc/net/if_inet6") as table:
+            return "::1" if "00000000000000000000000000000001" in table.read() else ""
+    return ""
+
+
+def test_the_wait_ends_at_its_deadline(waiting: Waiting) -> None:
+    begin = time.monotonic()
+    with pytest.raises(TimeoutError):
+        waiting.listener.accept(begin + 0.2, no_check)
+    assert 0.2 <= time.monotonic() - begin < 2.0
+
+
+def test_the_wait_ends_when_the_check_raises(waiting: Waiting) -> None:
+    checks = iter([None, None, LookupError("the game ended")])
+
+    def check() -> None:
+        found = next(checks)
+        if found:
+            raise found
+
+    with pytest.raises(LookupError, match="the game ended"):
+        waiting.listener.accept(soon(), check)
+
+
+# -- Who is let in -----------------------------------------------------------------------------------------------------
+
+
+def test_a_game_with_our_subprotocol_is_let_in(waiting: Waiting) -> None:
+    future = waiting.accept()
+    client = waiting.client(subprotocols=["other", V1])
+    assert client.subprotocol == V1
+    assert isinstance(future.result(10), Link)
+
+
+def test_nothing_is_compressed_even_if_the_game_offers_it(waiting: Waiting) -> None:
+    future = waiting.accept()
+    client = waiting.client(compression="deflate")
+    assert client.protocol.extensions == []
+    future.result(10)
+
+
+@pytest.mark.parametrize("subprotocols", [None, ["chat"]])
+def test_a_stranger_without_our_subprotocol_gets_400_and_the_wait_goes_on(
+    waiting: Waiting, subprotocols: list[str] | None
+) -> None:
+    future = waiting.accept()
+    with pytest.raises(InvalidStatus) as error:
+        waiting.client(subprotocols=subprotocols)
+    assert status_of(error) == 400
+    waiting.client()
+    assert isinstance(future.result(10), Link)
+
+
+def test_another_version_is_closed_with_4001_and_named_on_both_sides(waiting: Waiting) -> None:
+    future = waiting.accept()
+    client = waiting.client(subprotocols=["godot-marl.v2"])
+    assert client.subprotocol == "godot-marl.v2"
+    with pytest.raises(ConnectionClosed) as closed:
+        client.recv(timeout=10)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4001
+    assert "pip install --upgrade godot-marl" in closed.value.rcvd.reason
+    with pytest.raises(ProtocolVersionError) as error:
+        future.result(10)
+    assert error.value.got == "godot-marl.v2"
+
+
+def test_of_two_versions_ours_is_taken(waiting: Waiting) -> None:
+    future = waiting.accept()
+    assert waiting.client(subprotocols=["godot-marl.v2", V1]).subprotocol == V1
+    future.result(10)
+
+
+@pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": TOKEN}])
+def test_a_missing_or_wrong_token_gets_401_and_the_wait_goes_on(
+    waiting_with_token: Waiting, header: dict[str, str]
+) -> None:
+    future = waiting_with_token.accept()
+    with pytest.raises(InvalidStatus) as error:
+        waiting_with_token.client(additional_headers=header)
+    assert status_of(error) == 401
+    waiting_with_token.client(additional_headers={"Authorization": f"Bearer {TOKEN}"})
+    assert isinstance(future.result(10), Link)
+
+
+def test_two_tokens_are_a_wrong_token(waiting_with_token: Waiting) -> None:
+    future = waiting_with_token.accept()
+    with pytest.raises(InvalidStatus) as error:
+        headers = [("Authorization", "Bearer 1"), ("Authorization", f"Bearer {TOKEN}")]
+        waiting_with_token.client(additional_headers=headers)
+    assert status_of(error) == 401
+    waiting_with_token.client(additional_headers={"Authorization": f"Bearer {TOKEN}"})
+    assert isinstance(future.result(10), Link)
+
+
+def test_a_stranger_does_not_learn_the_version_without_the_token(waiting_with_token: Waiting) -> None:
+    future = waiting_with_token.accept(seconds=1)
+    with pytest.raises(InvalidStatus) as error:
+        waiting_with_token.client(subprotocols=["godot-marl.v2"])
+    assert status_of(error) == 401
+    with pytest.raises(TimeoutError):
+        future.result(10)
+
+
+def test_a_browser_gets_403_and_the_wait_goes_on(waiting: Waiting) -> None:
+    future = waiting.accept()
+    with pytest.raises(InvalidStatus) as error:
+        waiting.client(origin="https://example.org")
+    assert status_of(error) == 403
+    waiting.client()
+    assert isinstance(future.result(10), Link)
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        b"",
+        b"GET / HTT",
+        b"\x16\x03\x01\x02\x00\x01\x00" * 50,
+        b"GET / HTTP/1.1\r\nHost: here\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\n\r\nhi",
+        b"A" * 100_000,
+    ],
+    ids=["silent", "half", "tls", "no upgrade", "post", "long line"],
+)
+@pytest.mark.parametrize("leaves", [False, True], ids=["stays", "leaves"])
+def test_a_stranger_does_not_hold_up_the_game(waiting: Waiting, noise: bytes, leaves: bool) -> None:
+    future = waiting.accept()
+    strangers = [waiting.raw() for _ in range(3)]
+    for stranger in strangers:
+        with contextlib.suppress(OSError):
+            stranger.sendall(noise)
+        if leaves:
+            stranger.close()
+    begin = time.monotonic()
+    waiting.client()
+    assert isinstance(future.result(10), Link)
+    assert time.monotonic() - begin < 2.0
+
+
+def test_a_game_that_talks_slowly_is_let_in(waiting: Waiting) -> None:
+    future = waiting.accept()
+    request = (
+        f"GET / HTTP/1.1\r\nHost: {waiting.listener.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: {V1}\r\n\r\n"
+    ).encode()
+    game = waiting.raw()
+    game.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for place in range(len(request)):
+        game.sendall(request[place : place + 1])
+    # The known answer to the key above, from RFC 6455.
+    assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in game.recv(4096)
+    assert isinstance(future.result(10), Link)
+
+
+def test_a_stranger_who_never_finishes_is_let_go(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "_UPGRADE_TIMEOUT", 0.1)
+    future = waiting.accept(seconds=1)
+    stranger = waiting.raw()
+    stranger.sendall(b"GET / HTTP/1.1\r\n")
+    assert stranger.recv(1) == b""
+    with pytest.raises(TimeoutError):
+        future.result(10)
+
+
+def test_a_client_that_refuses_our_answer_is_no_error_of_ours(waiting: Waiting) -> None:
+    """The version is refused by the other side: the client closes, and the link says so."""
+    future = waiting.accept()
+    with pytest.raises((NegotiationError, InvalidStatus)):
+        waiting.client(subprotocols=None, additional_headers={"Sec-WebSocket-Protocol": V1})
+    link = future.result(10)
+    with pytest.raises(ConnectionError):
+        link.receive(soon())
+
+
+# -- Messages ----------------------------------------------------------------------------------------------------------
+
+
+def test_text_and_bytes_arrive_as_what_they_are(waiting: Waiting) -> None:
+    link, client = waiting.pair()
+    link.send("größer", soon())
+    link.send(b"\x00\xff", soon())
+    assert [client.recv(timeout=10), client.recv(timeout=10)] == ["größer", b"\x00\xff"]
+    client.send("größer")
+    client.send(b"\x00\xff")
+    client.send(b"")
+    assert link.receive(soon()) == "größer"
+    assert bytes(link.receive(soon())) == b"\x00\xff"  # type: ignore[arg-type]
+    assert bytes(link.receive(soon())) == b""  # type: ignore[arg-type]
+
+
+def test_a_fragmented_message_arrives_whole(waiting: Waiting) -> None:
+    link, client = waiting.pair()
+    client.send(["one, ", "two, ", "", "three"])
+    client.send([b"\x01", b"\x02\x03"])
+    client.send(b"after")
+    assert link.receive(soon()) == "one, two, three"
+    assert link.receive(soon()) == b"\x01\x02\x03"
+    assert link.receive(soon()) == b"after"
+
+
+def test_a_letter_may_be_cut_by_a_fragment(waiting: Waiting) -> None:
+    link, client = waiting.pair()
+    letter = "ü".encode()
+    client.protocol.send_text(letter[:1], fin=False)
+    client.protocol.send_continuation(letter[1:], fin=True)
+    client.socket.sendall(b"".join(client.protocol.data_to_send()))
+    assert link.receive(soon()) == "ü"
+
+
+def test_a_large_message_arrives_whole(waiting: Waiting) -> None:
+    link, client = waiting.pair()
+    message = os.urandom(5_000_000)
+    sender = threading.Thread(target=client.send, args=(message,))
+    sender.start()
+    assert link.receive(soon()) == message
+    sender.join()
+
+
+def test_a_ping_is_answered_while_waiting(waiting: Waiting) -> None:
+    link, client = waiting.pair()
+    answered = client.ping()
+    client.send("after")
+    assert link.receive(soon()) == "after"
+    assert answered.wait(10)
+
+
+def test_a_message_too_large_is_a_protocol_error(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "_MAX_MESSAGE", 1000)
+    link, client = waiting.pair()
+    client.send(bytes(1000))
+    assert len(link.receive(soon())) == 1000
+    client.send(bytes(1001))
+    with pytest.raises(ProtocolError, match="too large"):
+        link.receive(soon())
+    with pytest.raises(ConnectionClosed) as closed:
+        client.recv(timeout=10)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1009
+
+
+def test_a_fragmented_message_too_large_is_a_protocol_error(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "_MAX_MESSAGE", 1000)
+    link, client = waiting.pair()
+    with contextlib.suppress(ConnectionClosed):
+        client.send([bytes(600), bytes(600)])
+    with pytest.raises(ProtocolError, match="too large"):
+        link.receive(soon())
+
+
+def test_what_is_no_websocket_frame_is_a_protocol_error(waiting: Waiting) -> None:
+    link, client = waiting.pair()
+    client.socket.sendall(b"\xff" * 20)
+    with pytest.raises(ProtocolError):
+        link.receive(soon())
+
+
+# -- Deadlines and ends ------------------------------------------------------------------------------------------------
+
+
+def test_receiving_ends_at_its_deadline_and_can_be_tried_again(waiting: Waiting) -> None:
+    link, client = waiting.pair()
+    begin = time.monotonic()
+    with pytest.raises(TimeoutError):
+        link.receive(begin + 0.1)
+    assert 0.1 <= time.monotonic() - begin < 2.0
+    with pytest.raises(TimeoutError):
+        link.receive(begin)
+    client.send("late")
+    assert link.receive(soon()) == "late"
+
+
+def test_pings_alone_do_not_move_the_deadline(waiting: Waiting) -> None:
+    link, client = waiting.pair()
+    over = threading.Event()
+
+    def keep_pinging() -> None:
+        with contextlib.suppress(ConnectionClosed, OSError):
+            while not over.wait(0.02):
+                client.ping()
+
+    pinging = threading.Thread(target=keep_pinging)
+    pinging.start()
+    begin = time.monotonic()
+    with pytest.raises(TimeoutError):
+        link.receive(begin + 0.3)
+    over.set()
+    pinging.join()
+    assert time.monotonic() - begin < 2.0
+
+
+def test_sending_to_a_game_that_takes_nothing_in_ends_at_its_deadline(waiting: Waiting) -> None:
+    future = waiting.accept()
+    request = (
+        f"GET / HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: {V1}\r\n\r\n"
+    )
+    waiting.raw().sendall(request.encode())
+    link = future.result(10)
+    begin = time.monotonic()
+    with pytest.raises(TimeoutError):
+        link.send(bytes(50_000_000), begin + 0.3)
+    assert time.monotonic() - begin < 5.0
+
+
+def test_a_close_by_the_game_is_a_connection_error_with_its_reason(waiting: Waiting) -> None:
+    link, client = waiting.pair()
+    client.close(4000, "the level ended")
+    with pytest.raises(ConnectionError, match="the level ended"):
+        link.receive(soon())
+
+
+def test_a_game_that_is_gone_is_a_connection_error_every_time(waiting: Waiting) -> None:
+    link, client = waiting.pair()
+    client.socket.shutdown(socket.SHUT_RDWR)
+    for _ in range(3):
+        with pytest.raises(ConnectionError):
+            link.receive(soon())
+
+
+def test_a_game_that_is_gone_in_mid_message_is_a_connection_error(waiting: Waiting) -> None:
+    link, client = waiting.pair()
+    client.protocol.send_text(b"the first half", fin=False)
+    client.socket.sendall(b"".join(client.protocol.data_to_send()))
+    client.socket.shutdown(socket.SHUT_RDWR)
+    with pytest.raises(ConnectionError):
+        link.receive(soon())
+
+
+def test_what_came_before_the_end_is_still_received(waiting: Waiting) -> None:
+    link, client = waiting.pair()
+    client.send("last words")
+    client.close()
+    assert link.receive(soon()) == "last words"
+    with pytest.raises(ConnectionError):
+        link.receive(soon())
+
+
+def test_sending_to_a_game_that_closed_is_a_connection_error(waiting: Waiting) -> None:
+    link, client = waiting.pair()
+    client.close()
+    with pytest.raises(ConnectionError):
+        link.receive(soon())
+    with pytest.raises(ConnectionError):
+        link.send("hello?", soon())
+
+
+def test_closing_tells_the_game_and_may_be_done_twice(waiting: Waiting) -> None:
+    link, client = waiting.pair()
+    link.close(1000, "done")
+    link.close()
+    with pytest.raises(ConnectionClosed) as closed:
+        client.recv(timeout=10)
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1000, "done")
+
+
+def test_refusing_closes_with_4002_and_as_much_of_the_reason_as_fits(waiting: Waiting) -> None:
+    link, client = waiting.pair()
+    link.refuse("ü" * 100)
+    with pytest.raises(ConnectionClosed) as closed:
+        client.recv(timeout=10)
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4002, "ü" * 61)
