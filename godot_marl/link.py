@@ -206,7 +206,8 @@ class _Upgrade:
     def _reject_token(self, headers: Headers) -> Response | None:
         if self._token is None:
             return None
-        given = headers.get("Authorization", "")
+        # All of them joined: two are one that is wrong.
+        given = ", ".join(headers.get_all("Authorization"))
         if hmac.compare_digest(given.encode("utf-8", "replace"), f"Bearer {self._token}".encode()):
             return None
         return self._protocol.reject(http.HTTPStatus.UNAUTHORIZED, "A token is needed.\n")

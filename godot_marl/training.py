@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tomllib
 from collections.abc import Mapping
@@ -134,32 +135,36 @@ def train(game: Path, options: Mapping[str, Any], settings: Settings, *, seed: i
             expected="a new or empty folder",
             got="a folder with a model.zip",
         )
-    env = make_env(game, {**options, "seed": seed}, settings)
-    try:
+    with contextlib.ExitStack() as cleanup:
+        env = make_env(game, {**options, "seed": seed}, settings)
+        cleanup.callback(env.close)
         env.reset()  # the game starts, or says what is wrong with it, before anything is written
         out.mkdir(parents=True, exist_ok=True)
         monitor = Monitor(env, str(out / "monitor.csv"))
+        cleanup.callback(monitor.close)
+        run = Run(_new_model(monitor, settings, seed, out), out)
         try:
-            model = PPO(
-                "MultiInputPolicy" if isinstance(env.observation_space, gymnasium.spaces.Dict) else "MlpPolicy",
-                monitor,
-                seed=seed,
-                device="cpu",
-                tensorboard_log=str(out / "tensorboard"),
-                **settings.ppo,
-            )
-        except TypeError as error:
-            raise _settings_error(game / "train.toml", "arguments of stable_baselines3.PPO", str(error)) from error
-        run = Run(model, out)
-        try:
-            model.learn(settings.steps, progress_bar=True)
+            run.model.learn(settings.steps, progress_bar=True)
         except KeyboardInterrupt:
             run.interrupted = True
+        cleanup.callback(run.model.logger.close)
         run.returns, run.lengths = monitor.get_episode_rewards(), monitor.get_episode_lengths()
-        model.save(run.model_path)
+        run.model.save(run.model_path)
         return run
-    finally:
-        env.close()
+
+
+def _new_model(env: gymnasium.Env[Any, Any], settings: Settings, seed: int, out: Path) -> PPO:
+    policy = "MultiInputPolicy" if isinstance(env.observation_space, gymnasium.spaces.Dict) else "MlpPolicy"
+    logs = str(out / "tensorboard")
+    try:
+        return PPO(policy, env, seed=seed, device="cpu", tensorboard_log=logs, **settings.ppo)
+    except TypeError as error:
+        raise InvalidOptionError(
+            "The settings cannot be used.",
+            where="the section [ppo]",
+            expected="arguments of stable_baselines3.PPO",
+            got=str(error),
+        ) from error
 
 
 def load(path: Path) -> PPO:

@@ -51,7 +51,7 @@ class Waiting:
 
     def client(self, **options: object) -> ClientConnection:
         """A game that connects; each option of `websockets.sync.client.connect` is welcome."""
-        given = {"subprotocols": [V1], "compression": None, "proxy": None, "close_timeout": 1, **options}
+        given = {"subprotocols": [V1], "compression": None, "proxy": None, "close_timeout": 0.1, **options}
         return self._clients.enter_context(connect(self.url, **given))
 
     def pair(self) -> tuple[Link, ClientConnection]:
@@ -367,6 +367,7 @@ def test_a_message_too_large_is_a_protocol_error(waiting: Waiting, monkeypatch: 
     client.send(bytes(1001))
     with pytest.raises(ProtocolError, match="too large"):
         link.receive(soon())
+    link.close()
     with pytest.raises(ConnectionClosed) as closed:
         client.recv(timeout=10)
     assert closed.value.rcvd is not None
