@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -15,9 +16,9 @@ from godot_marl import errors, launcher
 from godot_marl.codec import Layout, Reply
 from godot_marl.link import DEFAULT_PORT, Link, Listener
 from godot_marl.options import Game, Options
-from godot_marl.output import script_error_in
+from godot_marl.output import complaint_in, last_words, script_error_in
 from godot_marl.process import GameProcess
-from godot_marl.protocol import Configuration, SceneDescription, Session
+from godot_marl.protocol import CLOSE_VERSION, Configuration, SceneDescription, Session
 
 logger = logging.getLogger(__name__)
 
@@ -204,6 +205,9 @@ class Worker:
             raise self._lost(error) from error
         try:
             return self._session.receive(message)
+        except errors.ProtocolVersionError as error:
+            self._link.close(CLOSE_VERSION, f"{error.expected} was expected. {error.remedy}")
+            raise
         except errors.ProtocolError as error:
             self._link.refuse(error.what)
             raise
@@ -239,7 +243,7 @@ class Worker:
             "The game runs, but did not connect.",
             where=f"{self._where}, which should connect to {listener.url}",
             expected=f"a connection within {seconds:.0f} s",
-            got=_printed(self._process.output()),
+            got=last_words(self._process.output()),
             remedy="See whether the scene has an enabled MarlBridge; start_timeout= makes the wait longer.",
         )
 
@@ -249,7 +253,7 @@ class Worker:
             f"The game {what} in time; it was ended.",
             where=f"{self._where}, while {self._session.phase.value}",
             expected=f"an answer within {self._options.step_timeout:g} s",
-            got=_printed(output),
+            got=last_words(output),
             remedy="Look for an endless loop in the scene, or give a longer step_timeout=.",
         )
 
@@ -270,11 +274,20 @@ class Worker:
         if script_error is not None:
             return script_error
         status, output = self._process.exit_status, self._process.output()
+        complaint = complaint_in(output)
+        if complaint is not None and complaint.endswith("is not enabled"):
+            return errors.NoBridgeError(
+                "The scene's MarlBridge is not enabled.",
+                where=self._where,
+                expected="an enabled MarlBridge in the scene",
+                got=complaint,
+                remedy="Switch the bridge's property enabled on in the scene.",
+            )
         error = errors.GameExitedError(
             f"The game ended {when}.",
             where=self._where,
             expected="a game that runs until the environment is closed",
-            got=f"exit status {status}; {_printed(output)}",
+            got=f"{_describe_status(status)}; {complaint or last_words(output)}",
             remedy="See what it printed; reset() or a new environment starts it again.",
         )
         error.exit_status = status
@@ -282,5 +295,8 @@ class Worker:
         return error
 
 
-def _printed(output: str) -> str:
-    return f"it printed last\n{output}" if output.strip() else "it printed nothing"
+def _describe_status(status: int | None) -> str:
+    if status is not None and status < 0:
+        with contextlib.suppress(ValueError):
+            return f"ended by the signal {signal.Signals(-status).name}"
+    return f"exit status {'unknown' if status is None else status}"

@@ -25,6 +25,7 @@ var mask_size := 0
 ## True while its episode goes on.
 var live := false
 
+var _space_source := ""
 var _has_truncated := false
 var _has_info := false
 var _has_mask := false
@@ -37,7 +38,7 @@ func _init(agent_node: Node) -> void:
 	_has_info = node.has_method("get_info")
 	_has_mask = node.has_method("get_action_mask")
 	if node.has_method("get_policy_name"):
-		policy = str(node.call("get_policy_name"))
+		policy = text_of(node.call("get_policy_name"))
 
 
 ## The required methods that [param candidate] has.
@@ -49,17 +50,25 @@ static func methods_of(candidate: Node) -> PackedStringArray:
 	return found
 
 
+## [param answer] as a name; an empty one if it is none.
+static func text_of(answer: Variant) -> String:
+	return str(answer) if answer is String or answer is StringName else ""
+
+
 ## Finds the spaces: [param given_observation] and [param given_action] come from Python and
 ## replace the scene's own where they are not empty.
 func set_spaces(given_observation: Dictionary, given_action: Dictionary) -> MarlProblem:
 	observation_space = given_observation
+	_space_source = "observation_space= in Python says"
 	if observation_space.is_empty():
+		_space_source = "get_observation_space() says"
 		if node.has_method("get_observation_space"):
 			var answer: Variant = node.call("get_observation_space")
 			if not answer is Dictionary:
 				return _space_problem("get_observation_space", "a Dictionary", answer)
 			observation_space = answer
 		else:
+			_space_source = "the first observation had (or add get_observation_space())"
 			var first: Variant = node.call("get_observation")
 			observation_space = _space_like(first)
 			if observation_space.is_empty():
@@ -78,6 +87,15 @@ func set_spaces(given_observation: Dictionary, given_action: Dictionary) -> Marl
 		if problem:
 			return _space_problem("get_action_space", "a space", problem)
 	return _set_plans()
+
+
+## Takes over the spaces of [param other], which had this agent's name before.
+func take_spaces(other: MarlAgent) -> void:
+	observation_space = other.observation_space
+	action_space = other.action_space
+	observation_plan = other.observation_plan
+	mask_size = other.mask_size
+	_space_source = other._space_source
 
 
 ## Begins an episode.
@@ -142,9 +160,14 @@ func _set_plans() -> MarlProblem:
 	elif action_space.get("type") == "multi_discrete":
 		for count: float in Array(action_space["nvec"]):
 			mask_size += int(count)
-	else:
-		return _space_problem(
-			"get_action_mask", "a discrete or multi_discrete action space", action_space
+	elif not action_space.is_empty():
+		return MarlProblem.new(
+			"action_mask",
+			"Agent %s has an action mask, which its action space cannot have." % name,
+			path + ".get_action_mask()",
+			"a discrete or multi_discrete action space",
+			"a %s" % action_space["type"],
+			"Take get_action_mask() away, or make the action space a discrete one."
 		)
 	return null
 
@@ -160,7 +183,7 @@ func _observe(reply: MarlReply) -> MarlProblem:
 		path + ".get_observation()",
 		problem[0],
 		problem[1],
-		"Answer as many numbers as get_observation_space() says, each a number."
+		"Answer as many numbers as %s, each a number." % _space_source
 	)
 
 

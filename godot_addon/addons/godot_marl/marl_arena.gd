@@ -14,6 +14,7 @@ var state_space := {}
 var takes_options := false
 
 var _names: PackedStringArray = []
+var _names_by_node := {}
 var _templates: Array[MarlAgent] = []
 var _state_plan: MarlPlan
 
@@ -37,6 +38,7 @@ func discover(configuration: Dictionary) -> MarlProblem:
 		if problem:
 			return problem
 		_names.append(agent.name)
+		_names_by_node[agent.node.get_instance_id()] = agent.name
 		takes_options = takes_options or agent.node.has_method("set_options")
 	_templates = agents.duplicate()
 	takes_options = takes_options or root.has_method("set_options")
@@ -79,7 +81,7 @@ func observe(reply: MarlReply, first: bool) -> MarlProblem:
 			continue
 		if agent.is_gone():
 			agent.live = false
-			var flags := MarlReply.Flag.TERMINATED | MarlReply.Flag.LEFT
+			var flags := 0 if first else MarlReply.Flag.TERMINATED | MarlReply.Flag.LEFT
 			reply.skip_slot(template.observation_plan, template.mask_size, flags)
 			continue
 		var problem := agent.observe_first(reply, infos) if first else agent.observe(reply, infos)
@@ -99,7 +101,7 @@ func skip(reply: MarlReply) -> void:
 
 
 func _look_up_agents() -> MarlProblem:
-	var found := MarlDiscovery.new(root)
+	var found := MarlDiscovery.new(root, _names_by_node)
 	if found.problem:
 		return found.problem
 	agents.fill(null)
@@ -114,12 +116,9 @@ func _look_up_agents() -> MarlProblem:
 				agent.name,
 				"Let every agent be in the scene from the beginning."
 			)
-		var template := _templates[slot]
-		agent.observation_space = template.observation_space
-		agent.action_space = template.action_space
-		agent.observation_plan = template.observation_plan
-		agent.mask_size = template.mask_size
+		agent.take_spaces(_templates[slot])
 		agents[slot] = agent
+		_names_by_node[agent.node.get_instance_id()] = agent.name
 	return null
 
 

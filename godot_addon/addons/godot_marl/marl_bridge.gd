@@ -10,6 +10,7 @@ extends Node
 ## The bridge's place in a frame.
 enum Phase { CONNECTING, GREETING, IDLE, STEPPING, SETTLING, ENDED }
 
+const _GROUP := "godot_marl_enabled_bridges"
 const _SPIN_USEC := 500
 const _LONGEST_NAP_USEC := 1000
 const _RETRY_USEC := 200_000
@@ -43,6 +44,8 @@ var _reset_message := {}
 
 func _enter_tree() -> void:
 	# Before any _ready of the scene, so that errors there are seen.
+	if enabled:
+		add_to_group(_GROUP)
 	if enabled and _logger == null:
 		_logger = MarlLogger.new()
 		OS.add_logger(_logger)
@@ -57,9 +60,14 @@ func _exit_tree() -> void:
 func _ready() -> void:
 	set_physics_process(false)
 	var started_by_python := OS.has_environment("GODOT_MARL_URL")
+	var bridges := get_tree().get_nodes_in_group(_GROUP)
 	if not enabled:
-		if started_by_python:
-			_fail("the bridge %s is not enabled; set its property enabled" % get_path())
+		if started_by_python and bridges.is_empty():
+			_fail("the bridge %s is not enabled" % get_path())
+		return
+	if bridges.size() > 1:
+		var paths := ", ".join(bridges.map(func(bridge: Node) -> String: return bridge.get_path()))
+		_fail("only one bridge may be enabled, not %d: %s" % [bridges.size(), paths])
 		return
 	if step_length < 1:
 		_fail("step_length of %s must be at least 1, not %d" % [get_path(), step_length])
@@ -235,15 +243,7 @@ func _report(problem: MarlProblem) -> bool:
 	if problem:
 		members = problem.to_dictionary()
 	if script_errors:
-		var first := script_errors[0]
-		members = {
-			"code": "script",
-			"what": "A script of the game failed: %s" % first["message"],
-			"where": "%s:%d, in %s()" % [first["file"], first["line"], first["function"]],
-			"expected": "",
-			"got": "",
-			"remedy": "Mend the script; the game's output has the whole trace.",
-		}
+		members = MarlProblem.of_script_errors(script_errors).to_dictionary()
 	members["request"] = _request
 	members["script_errors"] = script_errors
 	_phase = Phase.IDLE

@@ -9,13 +9,24 @@ var warnings: Array[Dictionary] = []
 ## What makes the scene unusable, or null.
 var problem: MarlProblem
 
-var _counts := {}
 var _nodes_by_name := {}
 
 
-func _init(root: Node) -> void:
+## Looks below [param root], itself included. Nodes whose names are in [param known] (by instance
+## id) keep them, whoever else has come or gone.
+func _init(root: Node, known: Dictionary = {}) -> void:
 	_visit(root)
-	if agents.is_empty() and problem == null:
+	for agent in agents:
+		if agent.node.has_method("get_agent_name"):
+			_take_own_name(agent)
+			continue
+		var name: String = known.get(agent.node.get_instance_id(), "")
+		if name and not _nodes_by_name.has(name):
+			_take_name(agent, name)
+	for agent in agents:
+		if agent.name.is_empty():
+			_take_free_name(agent)
+	if agents.is_empty():
 		problem = MarlProblem.new(
 			"no_agent",
 			"The scene has no agent.",
@@ -37,32 +48,52 @@ func _visit(node: Node) -> void:
 		return
 	var methods := MarlAgent.methods_of(node)
 	if methods.size() == MarlAgent.REQUIRED.size():
-		_add(MarlAgent.new(node))
+		agents.append(MarlAgent.new(node))
 	elif methods.size() >= 3:
 		_warn(node, methods)
 	for child in node.get_children():
 		_visit(child)
 
 
-func _add(agent: MarlAgent) -> void:
-	if agent.node.has_method("get_agent_name"):
-		agent.name = str(agent.node.call("get_agent_name"))
-	else:
-		var base := base_name(agent.node.name)
-		var index: int = _counts.get(base, 0)
-		_counts[base] = index + 1
-		agent.name = "%s_%d" % [base, index]
-	if agent.name.is_empty() or _nodes_by_name.has(agent.name):
+func _take_own_name(agent: MarlAgent) -> void:
+	var answer: Variant = agent.node.call("get_agent_name")
+	var name := MarlAgent.text_of(answer)
+	if name and not _nodes_by_name.has(name):
+		_take_name(agent, name)
+		return
+	var got := MarlProblem.describe(answer)
+	if name:
+		got = '"%s", which is the name of %s' % [name, _nodes_by_name[name]]
+	problem = MarlProblem.new(
+		"agent_name",
+		"Two agents have the same name." if name else "An agent has no name.",
+		agent.path + ".get_agent_name()",
+		"a String that no other agent of the arena answers",
+		got,
+		"Answer another name, or leave the method out: the node's name then makes one."
+	)
+
+
+func _take_free_name(agent: MarlAgent) -> void:
+	var base := base_name(agent.node.name)
+	var index := 0
+	while _nodes_by_name.has("%s_%d" % [base, index]):
+		index += 1
+	_take_name(agent, "%s_%d" % [base, index])
+
+
+func _take_name(agent: MarlAgent, name: String) -> void:
+	agent.name = name
+	_nodes_by_name[name] = agent.path
+	if agent.policy.is_empty():
 		problem = MarlProblem.new(
 			"agent_name",
-			"Two agents have the same name." if agent.name else "An agent has an empty name.",
-			agent.path + ".get_agent_name()",
-			"a name that no other agent of the arena has",
-			'"%s", also of %s' % [agent.name, _nodes_by_name.get(agent.name, "nobody")],
-			"Answer another name, or leave the method out: the node's name then makes one."
+			"Agent %s names no policy." % name,
+			agent.path + ".get_policy_name()",
+			"a String that is not empty",
+			MarlProblem.describe(agent.node.call("get_policy_name")),
+			"Answer the name of a policy, or leave the method out: the policy is then default."
 		)
-	_nodes_by_name[agent.name] = agent.path
-	agents.append(agent)
 
 
 func _warn(node: Node, methods: PackedStringArray) -> void:

@@ -8,7 +8,7 @@ var _errors: Array[Dictionary] = []
 var _mutex := Mutex.new()
 
 
-## The script errors since the last call, as clause 2.7 describes them.
+## The script errors since the last call: clause 2.7 describes them, [code]callers[/code] aside.
 func take() -> Array[Dictionary]:
 	_mutex.lock()
 	var errors := _errors
@@ -31,7 +31,7 @@ func _log_error(
 	rationale: String,
 	_editor_notify: bool,
 	error_type: int,
-	_script_backtraces: Array[ScriptBacktrace]
+	script_backtraces: Array[ScriptBacktrace]
 ) -> void:
 	if error_type != ERROR_TYPE_SCRIPT:
 		return
@@ -45,7 +45,21 @@ func _log_error(
 					"line": line,
 					"function": function,
 					"message": rationale if rationale else code,
+					"callers": _describe_callers(script_backtraces),
 				}
 			)
 		)
 	_mutex.unlock()
+
+
+# The functions of the game that were under way, without the one that failed.
+static func _describe_callers(backtraces: Array[ScriptBacktrace]) -> String:
+	var callers: PackedStringArray = []
+	for backtrace in backtraces:
+		for i in range(1, backtrace.get_frame_count()):
+			var file := backtrace.get_frame_file(i)
+			if file.begins_with("res://addons/godot_marl/"):
+				break
+			var place := [backtrace.get_frame_function(i), file, backtrace.get_frame_line(i)]
+			callers.append("%s() at %s:%d" % place)
+	return ", ".join(callers)

@@ -18,6 +18,9 @@ var type := ""
 var section := Section.F32
 ## How many elements a leaf has.
 var size := 0
+## The least and the greatest integer that a leaf of integers can hold.
+var least := -0x80000000
+var most := 0x7FFFFFFF
 ## The members of a dict or tuple, in order.
 var members: Array[MarlPlan] = []
 ## The names of a dict's members, in the same order.
@@ -46,17 +49,15 @@ static func of(space: Dictionary) -> MarlPlan:
 			plan._set_leaf(Section.I64, Array(space["nvec"]).size())
 		"multi_binary":
 			plan._set_leaf(Section.U8, int(space["n"] as float))
+			plan.least = 0
+			plan.most = 1
 		"box":
 			var count := 1
 			for length: float in Array(space["shape"]):
 				count *= int(length)
 			plan._set_leaf(_section_of(space["dtype"] as String), count)
+			plan._set_range(space["dtype"] as String)
 	return plan
-
-
-## True for a space that is one leaf.
-func is_leaf() -> bool:
-	return type != "dict" and type != "tuple"
 
 
 ## The value that starts at [param cursor] (an offset for each section, moved on) in
@@ -82,16 +83,9 @@ func _read(sections: Array, cursor: PackedInt32Array) -> Variant:
 		return list
 	var begin := cursor[section]
 	cursor[section] = begin + size
-	match section:
-		Section.F64:
-			return Array((sections[section] as PackedFloat64Array).slice(begin, begin + size))
-		Section.I64:
-			return Array((sections[section] as PackedInt64Array).slice(begin, begin + size))
-		Section.F32:
-			return Array((sections[section] as PackedFloat32Array).slice(begin, begin + size))
-		Section.I32:
-			return Array((sections[section] as PackedInt32Array).slice(begin, begin + size))
-	return Array((sections[section] as PackedByteArray).slice(begin, begin + size))
+	# Only a Variant call knows the slice of every packed type.
+	var packed: Variant = sections[section]
+	return Array(packed.slice(begin, begin + size))
 
 
 static func _section_of(dtype: String) -> Section:
@@ -105,6 +99,19 @@ static func _section_of(dtype: String) -> Section:
 		"uint8":
 			return Section.U8
 	return Section.I32
+
+
+func _set_range(dtype: String) -> void:
+	match dtype:
+		"int8":
+			least = -0x80
+			most = 0x7F
+		"int16":
+			least = -0x8000
+			most = 0x7FFF
+		"uint8":
+			least = 0
+			most = 0xFF
 
 
 func _set_leaf(leaf_section: Section, leaf_size: int) -> void:

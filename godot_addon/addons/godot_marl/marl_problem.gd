@@ -32,6 +32,25 @@ func _init(
 	remedy = problem_remedy
 
 
+## The problem that [MarlLogger] has found.
+static func of_script_errors(script_errors: Array[Dictionary]) -> MarlProblem:
+	var first := script_errors[0]
+	var place := "%s:%d, in %s()" % [first["file"], first["line"], first["function"]]
+	for script_error in script_errors:
+		if script_error == first and script_error["callers"]:
+			place += ", called by %s" % script_error["callers"]
+		script_error.erase("callers")
+	var count := script_errors.size()
+	return MarlProblem.new(
+		"script",
+		"A script of the game failed: %s" % first["message"],
+		place,
+		"",
+		"%d errors, of which this was the first" % count if count > 1 else "",
+		"Mend the script."
+	)
+
+
 ## The problem as members of a control message.
 func to_dictionary() -> Dictionary:
 	return {

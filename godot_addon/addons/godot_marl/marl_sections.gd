@@ -39,49 +39,73 @@ func append(plan: MarlPlan, value: Variant) -> PackedStringArray:
 		return _append_dict(plan, value)
 	if plan.type == "tuple":
 		return _append_tuple(plan, value)
+	var fits := false
 	match plan.section:
 		MarlPlan.Section.F32:
-			if value is PackedFloat32Array:
-				var packed: PackedFloat32Array = value
-				if packed.size() == plan.size:
-					f32.append_array(packed)
-					return []
-			elif _take_numbers(plan, value):
-				f32.append_array(PackedFloat32Array(_numbers))
-				return []
+			fits = _append_f32(plan, value)
 		MarlPlan.Section.F64:
-			if _take_numbers(plan, value):
-				f64.append_array(PackedFloat64Array(_numbers))
-				return []
+			fits = _append_f64(plan, value)
 		MarlPlan.Section.U8:
-			if value is PackedByteArray:
-				var bytes: PackedByteArray = value
-				if bytes.size() == plan.size:
-					u8.append_array(bytes)
-					return []
-			elif _take_integers(plan, value, 0, 255):
-				u8.append_array(PackedByteArray(_numbers))
-				return []
+			fits = _append_u8(plan, value)
 		MarlPlan.Section.I32:
-			if _take_integers(plan, value, -0x80000000, 0x7FFFFFFF):
-				i32.append_array(PackedInt32Array(_numbers))
-				return []
+			fits = _append_i32(plan, value)
 		MarlPlan.Section.I64:
-			return _append_i64(plan, value)
-	return [_expected(plan), MarlProblem.describe(value)]
+			fits = _append_i64(plan, value)
+	return [] if fits else [_expected(plan), MarlProblem.describe(value)]
+
+
+func _append_f32(plan: MarlPlan, value: Variant) -> bool:
+	if value is PackedFloat32Array:
+		var packed: PackedFloat32Array = value
+		if packed.size() != plan.size:
+			return false
+		f32.append_array(packed)
+		return true
+	if not _take_numbers(plan, value):
+		return false
+	f32.append_array(PackedFloat32Array(_numbers))
+	return true
+
+
+func _append_f64(plan: MarlPlan, value: Variant) -> bool:
+	if not _take_numbers(plan, value):
+		return false
+	f64.append_array(PackedFloat64Array(_numbers))
+	return true
+
+
+func _append_u8(plan: MarlPlan, value: Variant) -> bool:
+	if value is PackedByteArray and plan.most == 0xFF:
+		var bytes: PackedByteArray = value
+		if bytes.size() != plan.size:
+			return false
+		u8.append_array(bytes)
+		return true
+	if not _take_integers(plan, value):
+		return false
+	u8.append_array(PackedByteArray(_numbers))
+	return true
+
+
+func _append_i32(plan: MarlPlan, value: Variant) -> bool:
+	if not _take_integers(plan, value):
+		return false
+	i32.append_array(PackedInt32Array(_numbers))
+	return true
 
 
 # 64-bit integers do not pass through floats, which keep only 53 bits.
-func _append_i64(plan: MarlPlan, value: Variant) -> PackedStringArray:
+func _append_i64(plan: MarlPlan, value: Variant) -> bool:
 	var list: Variant = [value] if value is int else value
-	if value is PackedInt32Array or value is PackedInt64Array or list is Array:
-		var integers := Array(list)
-		if integers.size() > 0 and integers[0] is Array:
-			integers = _flatten(integers)
-		if integers.size() == plan.size and integers.all(_is_integer):
-			i64.append_array(PackedInt64Array(integers))
-			return []
-	return [_expected(plan), MarlProblem.describe(value)]
+	if not (list is Array or value is PackedInt32Array or value is PackedInt64Array):
+		return false
+	var integers := Array(list)
+	if integers.size() > 0 and integers[0] is Array:
+		integers = _flatten(integers)
+	if integers.size() != plan.size or not integers.all(_is_integer):
+		return false
+	i64.append_array(PackedInt64Array(integers))
+	return true
 
 
 # Array.assign checks and converts each element natively: it leaves the target empty, and says so
@@ -101,11 +125,11 @@ func _take_numbers(plan: MarlPlan, value: Variant) -> bool:
 	return _numbers.size() == plan.size
 
 
-func _take_integers(plan: MarlPlan, value: Variant, low: int, high: int) -> bool:
+func _take_integers(plan: MarlPlan, value: Variant) -> bool:
 	if not _take_numbers(plan, value):
 		return false
 	for number in _numbers:
-		if number != floorf(number) or number < low or number > high:
+		if number != floorf(number) or number < plan.least or number > plan.most:
 			return false
 	return true
 
@@ -153,8 +177,8 @@ static func _expected(plan: MarlPlan) -> String:
 		return "a Dictionary with the keys %s" % ", ".join(plan.names)
 	if plan.type == "tuple":
 		return "an Array of %d values" % plan.members.size()
-	if plan.section == MarlPlan.Section.U8:
-		return "%d integers from 0 to 255" % plan.size
 	if plan.section == MarlPlan.Section.F32 or plan.section == MarlPlan.Section.F64:
 		return "%d numbers" % plan.size
-	return "%d integers" % plan.size
+	if plan.section == MarlPlan.Section.I64:
+		return "%d integers" % plan.size
+	return "%d integers from %d to %d" % [plan.size, plan.least, plan.most]

@@ -1,0 +1,100 @@
+"""The options of an environment."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+import pytest
+from gymnasium import spaces
+
+from godot_marl.errors import InvalidOptionError
+from godot_marl.options import Options
+
+
+def test_there_is_a_default_for_each_option() -> None:
+    assert Options.of({}) == Options()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("scene", "res://levels/one.tscn"),
+        ("scene", "levels/one.scn"),
+        ("host", "0.0.0.0"),  # noqa: S104 - nothing is bound
+        ("port", 0),
+        ("port", 65535),
+        ("token", "secret"),
+        ("step_length", 1),
+        ("physics_fps", 240),
+        ("render_mode", "human"),
+        ("render_mode", "rgb_array"),
+        ("render_size", (640, 480)),
+        ("render_size", [640, 480]),
+        ("start_timeout", 0.5),
+        ("start_timeout", None),
+        ("step_timeout", 3),
+        ("seed", 0),
+        ("max_episode_steps", 500),
+        ("checks", False),
+        ("action_space", spaces.Discrete(2)),
+        ("observation_space", {"cart_0": spaces.Discrete(2)}),
+        ("command", ["godot", "--path", "."]),
+    ],
+)
+def test_a_fitting_value_is_kept(name: str, value: Any) -> None:
+    assert getattr(Options.of({name: value}), name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("step_length", 0),
+        ("step_length", 1.5),
+        ("step_length", True),
+        ("physics_fps", -60),
+        ("max_episode_steps", "many"),
+        ("start_timeout", 0),
+        ("start_timeout", -1.0),
+        ("step_timeout", 0.0),
+        ("step_timeout", None),
+        ("step_timeout", float("nan")),
+        ("step_timeout", True),
+        ("port", -1),
+        ("port", 65536),
+        ("port", "8000"),
+        ("seed", -1),
+        ("seed", 1.0),
+        ("render_mode", "ansi"),
+        ("render_size", (640,)),
+        ("render_size", (640, 0)),
+        ("render_size", "640x480"),
+        ("render_size", 640),
+        ("host", ""),
+        ("host", None),
+        ("ssl", ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)),
+        ("scene", "res://main.gd"),
+        ("scene", 3),
+    ],
+    ids=repr,
+)
+def test_a_value_that_cannot_work_is_named_with_what_would(name: str, value: Any) -> None:
+    with pytest.raises(InvalidOptionError) as error:
+        Options.of({name: value})
+    assert error.value.where == name
+    assert error.value.got == repr(value)
+    assert error.value.expected
+
+
+@pytest.mark.parametrize(("given", "meant"), [("step_lenght", "step_length"), ("max_steps", None), ("Seed", "seed")])
+def test_an_unknown_option_is_refused_with_what_was_perhaps_meant(given: str, meant: str | None) -> None:
+    with pytest.raises(InvalidOptionError) as error:
+        Options.of({given: 1})
+    assert error.value.where == given
+    assert meant is None or error.value.remedy == f"Did you mean {meant}?"
+    assert "render_mode" in str(error.value.expected)
+
+
+def test_options_cannot_be_changed_later() -> None:
+    with pytest.raises(AttributeError):
+        Options().seed = 3  # type: ignore[misc]

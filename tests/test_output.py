@@ -1,0 +1,67 @@
+"""Script errors in what Godot printed."""
+
+from __future__ import annotations
+
+from godot_marl.output import script_error_in
+
+# As Godot 4.6 prints them: a parse error, and one while running.
+PARSE = """Godot Engine v4.6.3.stable - https://godotengine.org
+
+SCRIPT ERROR: Parse Error: Function "nowhere()" not found in base self.
+          at: GDScript::reload (res://red.gd:12)
+ERROR: Failed to load script "res://red.gd" with error "Parse error".
+   at: load (modules/gdscript/gdscript.cpp:2907)
+"""
+RUNNING = """SCRIPT ERROR: Division by zero error in operator '/'.
+   at: get_reward (res://levels (old)/blue.gd:7)
+   GDScript backtrace (most recent call first):
+       [0] get_reward (res://levels (old)/blue.gd:7)
+"""
+
+
+def test_output_without_script_error_has_none() -> None:
+    assert script_error_in("") is None
+    assert script_error_in("ERROR: Something else.\n   at: load (core/io.cpp:3)\n") is None
+    assert script_error_in("print: SCRIPT ERROR: not at the beginning of a line\n   at: f (res://a.gd:1)\n") is None
+
+
+def test_a_parse_error_is_found_with_its_place() -> None:
+    error = script_error_in(PARSE)
+    assert error is not None
+    assert error.where == "res://red.gd:12"
+    assert 'Function "nowhere()" not found' in error.what
+    assert error.script_errors == (
+        {
+            "file": "res://red.gd",
+            "line": 12,
+            "function": "GDScript::reload",
+            "message": 'Parse Error: Function "nowhere()" not found in base self.',
+        },
+    )
+
+
+def test_the_path_of_a_script_may_have_brackets_and_spaces() -> None:
+    error = script_error_in(RUNNING)
+    assert error is not None
+    assert error.script_errors == (
+        {
+            "file": "res://levels (old)/blue.gd",
+            "line": 7,
+            "function": "get_reward",
+            "message": "Division by zero error in operator '/'.",
+        },
+    )
+
+
+def test_several_errors_are_all_kept_and_the_first_is_told() -> None:
+    error = script_error_in(PARSE + RUNNING)
+    assert error is not None
+    assert [entry["line"] for entry in error.script_errors] == [12, 7]
+    assert error.where == "res://red.gd:12"
+
+
+def test_lines_of_windows_are_lines_too() -> None:
+    error = script_error_in(PARSE.replace("\n", "\r\n"))
+    assert error is not None
+    assert error.script_errors[0]["file"] == "res://red.gd"
+    assert "\r" not in str(error)

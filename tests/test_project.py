@@ -1,0 +1,230 @@
+"""What a project folder says of itself, and when it is imported. A stand-in for the engine does the imports."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from godot_marl.engine import Engine
+from godot_marl.errors import GameImportError, GameNotFoundError
+from godot_marl.project import Project
+
+SETTINGS = """config_version=5
+
+[application]
+
+config/name="Game"
+run/main_scene="res://main.tscn"
+
+[physics]
+
+common/physics_ticks_per_second=120
+"""
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("GODOT_MARL_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "game"
+    folder.mkdir()
+    (folder / "project.godot").write_text(SETTINGS)
+    (folder / "main.tscn").write_text('[gd_scene]\n[ext_resource path="res://parts/arm.tscn"]\n')
+    (folder / "parts").mkdir()
+    (folder / "parts" / "arm.tscn").write_text('[gd_scene]\n[ext_resource path="res://arm.gd"]\n')
+    (folder / "arm.gd").write_text("extends Node\n")
+    return folder
+
+
+def with_settings(folder: Path, settings: str) -> Project:
+    (folder / "project.godot").write_text(settings)
+    return Project(folder)
+
+
+# -- Settings and scenes -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "got"), [("nowhere", "no such folder"), (".", "a folder without project.godot")])
+def test_a_folder_without_project_is_refused(tmp_path: Path, name: str, got: str) -> None:
+    with pytest.raises(GameNotFoundError) as error:
+        Project(tmp_path / name)
+    assert error.value.got == got
+
+
+def test_the_settings_are_read(folder: Path) -> None:
+    project = Project(folder)
+    assert (project.physics_fps, project.main_scene) == (120, "res://main.tscn")
+
+
+def test_settings_that_are_not_there_are_those_of_the_engine(folder: Path) -> None:
+    project = with_settings(folder, "config_version=5\n")
+    assert (project.physics_fps, project.main_scene) == (60, None)
+
+
+def test_a_comment_is_no_setting(folder: Path) -> None:
+    assert with_settings(folder, '; run/main_scene="res://old.tscn"\n').main_scene is None
+
+
+@pytest.mark.parametrize("scene", [None, "main.tscn", "res://main.tscn"])
+def test_a_scene_is_found_by_either_kind_of_path(folder: Path, scene: str | None) -> None:
+    assert Project(folder).scene_path(scene) == "res://main.tscn"
+
+
+def test_a_scene_in_a_folder_is_found(folder: Path) -> None:
+    assert Project(folder).scene_path("parts/arm.tscn") == "res://parts/arm.tscn"
+
+
+def test_a_uid_is_left_to_the_engine(folder: Path) -> None:
+    project = with_settings(folder, 'run/main_scene="uid://b3kj2"\n')
+    assert project.scene_path(None) == "uid://b3kj2"
+    assert project.may_have_bridge("uid://b3kj2")
+
+
+def test_a_scene_that_is_not_there_names_those_that_are(folder: Path) -> None:
+    with pytest.raises(GameNotFoundError) as error:
+        Project(folder).scene_path("res://mian.tscn")
+    assert error.value.got == "res://mian.tscn"
+    assert error.value.expected == "one of res://main.tscn, res://parts/arm.tscn"
+
+
+def test_a_main_scene_that_is_not_there_names_the_setting(folder: Path) -> None:
+    (folder / "main.tscn").unlink()
+    with pytest.raises(GameNotFoundError) as error:
+        Project(folder).scene_path(None)
+    assert error.value.where == "run/main_scene in project.godot"
+
+
+def test_a_project_without_main_scene_says_how_to_set_one(folder: Path) -> None:
+    with pytest.raises(GameNotFoundError) as error:
+        with_settings(folder, "config_version=5\n").scene_path(None)
+    assert "scene=" in str(error.value.remedy)
+
+
+# -- The bridge --------------------------------------------------------------------------------------------------------
+
+TO_BRIDGE = '[ext_resource path="res://addons/godot_marl/marl_bridge.gd"]\n'
+
+
+def test_a_scene_that_names_no_bridge_has_none(folder: Path) -> None:
+    assert not Project(folder).may_have_bridge("res://main.tscn")
+
+
+@pytest.mark.parametrize("file", ["main.tscn", "parts/arm.tscn"])
+def test_the_bridge_is_found_in_the_scene_and_in_its_parts(folder: Path, file: str) -> None:
+    with (folder / file).open("a") as scene:
+        scene.write(TO_BRIDGE)
+    assert Project(folder).may_have_bridge("res://main.tscn")
+
+
+def test_the_bridge_is_found_in_a_script_that_makes_one(folder: Path) -> None:
+    (folder / "arm.gd").write_text("extends Node\n\nfunc _ready() -> void:\n\tadd_child(MarlBridge.new())\n")
+    assert Project(folder).may_have_bridge("res://main.tscn")
+
+
+def test_the_bridge_is_found_in_an_autoload(folder: Path) -> None:
+    (folder / "global.gd").write_text("extends Node\nvar bridge := MarlBridge.new()\n")
+    project = with_settings(folder, SETTINGS + '\n[autoload]\n\nGlobal="*res://global.gd"\n\n[rendering]\n\na=1\n')
+    assert project.may_have_bridge("res://main.tscn")
+
+
+def test_the_addon_itself_is_no_bridge_in_the_scene(folder: Path) -> None:
+    addon = folder / "addons" / "godot_marl"
+    addon.mkdir(parents=True)
+    (addon / "marl_space.gd").write_text("# MarlBridge\n")
+    (folder / "arm.gd").write_text('const Space := preload("res://addons/godot_marl/marl_space.gd")\n')
+    assert not Project(folder).may_have_bridge("res://main.tscn")
+
+
+def test_a_binary_scene_may_have_a_bridge(folder: Path) -> None:
+    (folder / "main.scn").write_bytes(b"RSRC\x00")
+    assert Project(folder).may_have_bridge("res://main.scn")
+
+
+def test_scenes_in_a_circle_are_looked_at_once(folder: Path) -> None:
+    (folder / "arm.gd").write_text('const Main := "res://main.tscn"\n')
+    assert not Project(folder).may_have_bridge("res://main.tscn")
+
+
+# -- Imports -----------------------------------------------------------------------------------------------------------
+
+
+class FakeEngine:
+    """A script in place of Godot, which writes down how it was called."""
+
+    def __init__(self, folder: Path, script: str) -> None:
+        self.log = folder / "calls.txt"
+        path = folder / "fake-godot"
+        path.write_text(f'#!/bin/sh\necho "$@" >> "{self.log}"\n{script}\n')
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        self.engine = Engine(path=path, version="4.6.3.stable", source="given")  # type: ignore[arg-type]
+
+    @property
+    def calls(self) -> list[str]:
+        return self.log.read_text().splitlines() if self.log.exists() else []
+
+
+@pytest.fixture
+def godot(tmp_path: Path) -> FakeEngine:
+    # "$3" is what follows --headless --path.
+    return FakeEngine(tmp_path, 'mkdir -p "$3/.godot"')
+
+
+def test_a_project_is_imported_once(folder: Path, godot: FakeEngine) -> None:
+    for _ in range(2):
+        assert Project(folder).imported(godot.engine).folder == folder
+    assert godot.calls == [f"--headless --path {folder} --import"]
+
+
+@pytest.mark.parametrize("file", ["arm.gd", "new.gd", "project.godot"])
+def test_a_changed_file_is_a_reason_to_import_again(folder: Path, godot: FakeEngine, file: str) -> None:
+    Project(folder).imported(godot.engine)
+    with (folder / file).open("a") as changed:
+        changed.write("\n")
+    Project(folder).imported(godot.engine)
+    assert len(godot.calls) == 2
+
+
+def test_another_engine_is_a_reason_to_import_again(folder: Path, godot: FakeEngine) -> None:
+    Project(folder).imported(godot.engine)
+    other = Engine(path=godot.engine.path, version="4.7.stable", source=godot.engine.source)
+    Project(folder).imported(other)
+    assert len(godot.calls) == 2
+
+
+def test_files_that_the_import_itself_makes_are_no_reason_to_import_again(folder: Path, tmp_path: Path) -> None:
+    godot = FakeEngine(tmp_path, 'mkdir -p "$3/.godot"; echo uid://x > "$3/arm.gd.uid"')
+    Project(folder).imported(godot.engine)
+    Project(folder).imported(godot.engine)
+    assert len(godot.calls) == 1
+
+
+@pytest.mark.parametrize("script", ["echo it broke; exit 3", "echo it broke"], ids=["status", "no cache"])
+def test_a_failed_import_says_what_the_engine_printed_and_is_tried_again(
+    folder: Path, tmp_path: Path, script: str
+) -> None:
+    godot = FakeEngine(tmp_path, script)
+    for _ in range(2):
+        with pytest.raises(GameImportError) as error:
+            Project(folder).imported(godot.engine)
+        assert "it broke" in str(error.value.got)
+        assert error.value.where == str(folder)
+    assert len(godot.calls) == 2
+
+
+def test_a_project_that_cannot_be_written_is_imported_as_a_copy(
+    folder: Path, godot: FakeEngine, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Not by file modes, as the super-user may write everywhere.
+    really = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != folder and really(path, mode))
+    copy = Project(folder).imported(godot.engine)
+    assert copy.folder.parent == cache / "games"
+    assert copy.main_scene == "res://main.tscn"
+    assert not (folder / ".godot").exists()
