@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,10 +36,12 @@ def main() -> None:
         _stop_display(display)
         return
     _say(pid=game.pid)
-    reaper = threading.Thread(target=_reap, args=(game, display))
+    input_ended = threading.Event()
+    reaper = threading.Thread(target=_reap, args=(game, display, wish["scratch"], input_ended))
     reaper.start()
     while sys.stdin.readline():
         pass
+    input_ended.set()
     _kill(game)
     reaper.join()
 
@@ -95,10 +98,13 @@ def _kill(game: subprocess.Popen[bytes]) -> None:
         pass
 
 
-def _reap(game: subprocess.Popen[bytes], display: Any) -> None:
+def _reap(game: subprocess.Popen[bytes], display: Any, scratch: str, input_ended: threading.Event) -> None:
     status = game.wait()
     _kill(game)
     _stop_display(display)
+    if input_ended.is_set():
+        # Python removes its folder too, unless it was killed.
+        shutil.rmtree(scratch, ignore_errors=True)
     _say(exited=status)
     # The main thread may still wait for input that never comes.
     os._exit(0)

@@ -39,14 +39,17 @@ class ObservationChecker:
             if space.contains(value):
                 continue
             if np.asarray(value).dtype.kind == "f" and np.isnan(value).any():
-                raise _error(agent, place, "numbers", f"NaN: {np.asarray(value).tolist()}")
+                remedy = "Look for a division by zero, or for a vector of length zero that was normalized."
+                raise _error(agent, place, "numbers", _point_at(value, np.isnan(value)), remedy)
             if not isinstance(space, spaces.Box):
-                raise _error(agent, place, str(space), str(value))
+                remedy = "Answer a value of the space, or let get_observation_space() have room for it."
+                raise _error(agent, place, str(space), str(value), remedy)
             if slot not in self._warned:
                 self._warned.add(slot)
+                outside = _point_at(value, (value < space.low) | (value > space.high))
                 warnings.warn(
                     f"{agent.path}.get_observation(): the observation of agent {agent.name}{place} is outside its "
-                    f"space {space}: {np.asarray(value).tolist()}. It is passed on unclipped; widen "
+                    f"space {space}: {outside}. It is passed on unclipped; widen "
                     "get_observation_space(). This is said once for each agent.",
                     ObservationOutOfBoundsWarning,
                     stacklevel=4,
@@ -83,11 +86,21 @@ def _leaves(space: spaces.Space[Any], value: Any, place: str = "") -> Iterator[t
         yield place, space, value
 
 
-def _error(agent: AgentDescription, place: str, expected: str, got: str) -> InvalidObservationError:
+def _point_at(value: Any, wrong: Any) -> str:
+    """The first of the wrong elements and its place; an observation can be a whole picture."""
+    elements = np.asarray(value)
+    places = np.argwhere(wrong)
+    first = tuple(places[0].tolist())
+    index = "".join(f"[{i}]" for i in first)
+    more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
+    return f"{elements[first]} at {index}{more}"
+
+
+def _error(agent: AgentDescription, place: str, expected: str, got: str, remedy: str) -> InvalidObservationError:
     return InvalidObservationError(
         f"The observation of agent {agent.name}{place} is not in its space.",
         where=f"{agent.path}.get_observation()",
         expected=expected,
         got=got,
-        remedy="Look for a division by zero, or for a vector of length zero that was normalized.",
+        remedy=remedy,
     )

@@ -80,6 +80,7 @@ class GameProcess:
             "folder": None if folder is None else os.fspath(folder),
             "environment": dict(environment),
             "log": str(self._log),
+            "scratch": self._folder.name,
             "display": display,
         }
         assert self._supervisor.stdin is not None

@@ -251,7 +251,7 @@ class Worker:
         output = self._process.output() if self._process else ""
         return errors.GameTimeoutError(
             f"The game {what} in time; it was ended.",
-            where=f"{self._where}, while {self._session.phase.value}",
+            where=f"{self._where}, while Python was {self._session.phase.value}",
             expected=f"an answer within {self._options.step_timeout:g} s",
             got=last_words(output),
             remedy="Look for an endless loop in the scene, or give a longer step_timeout=.",
@@ -260,10 +260,10 @@ class Worker:
     def _lost(self, cause: OSError) -> errors.GodotMarlError:
         if self._process is not None:
             self._process.wait(_EXIT_PATIENCE)
-            return self._exit_error(f"while {self._session.phase.value} ({cause})")
+            return self._exit_error(f"while Python was {self._session.phase.value}")
         return errors.GameExitedError(
             "The game closed the connection.",
-            where=f"{self._where}, while {self._session.phase.value}",
+            where=f"{self._where}, while Python was {self._session.phase.value}",
             got=str(cause),
             remedy="Start the game again and make a new environment.",
         )
@@ -288,7 +288,7 @@ class Worker:
             where=self._where,
             expected="a game that runs until the environment is closed",
             got=f"{_describe_status(status)}; {complaint or last_words(output)}",
-            remedy="See what it printed; reset() or a new environment starts it again.",
+            remedy="See what it printed, and look for quit() in the scene; reset() starts the game again.",
         )
         error.exit_status = status
         error.output = output

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import struct
 import subprocess
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from gymnasium import spaces
 from godot_marl import errors, protocol
 from godot_marl.addon import install_addon
 from godot_marl.codec import Layout, Reply, decode_frame
-from godot_marl.engine import ensure_engine
+from godot_marl.engine import Engine
 from godot_marl.protocol import Configuration, SceneDescription, Session
 from godot_marl.spaces import from_wire, to_wire
 
@@ -355,17 +354,17 @@ gdscript/warnings/untyped_declaration=2
 
 
 @pytest.fixture(scope="module")
-def godot_results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def godot_results(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """For each check by the addon its name and what is wrong, an empty text if nothing is."""
     project = tmp_path_factory.mktemp("golden-project")
     (project / "project.godot").write_text(PROJECT)
     script = HERE / "gdscript" / "golden.gd"
     (project / script.name).write_bytes(script.read_bytes())
     install_addon(project)
-    engine = [str(ensure_engine(os.environ.get("GODOT_MARL_ENGINE")).path), "--headless", "--path", str(project)]
-    run_engine([*engine, "--import"])
+    godot = [str(engine.path), "--headless", "--path", str(project)]
+    run_engine([*godot, "--import"])
     # Iterations after which the engine ends in any case.
-    output = run_engine([*engine, "--quit-after", "100", "--script", script.name, "--", str(HERE / "golden")])
+    output = run_engine([*godot, "--quit-after", "100", "--script", script.name, "--", str(HERE / "golden")])
     assert "SCRIPT ERROR" not in output, output
     results = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     assert results, output

@@ -19,6 +19,10 @@ from godot_marl.errors import AddressInUseError, InvalidOptionError, ProtocolErr
 from godot_marl.link import Link, Listener
 
 V1 = "godot-marl.v1"
+UPGRADE = (
+    "GET / HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: {V1}\r\n\r\n"
+)
 TOKEN = "a secret"  # noqa: S105 - of no use to anybody
 
 
@@ -131,9 +135,8 @@ def test_a_listener_on_the_sixth_version_of_ip_has_its_address_in_brackets() -> 
 
 
 def _loopback_addresses() -> str:
-    with contextlib.suppress(OSError):
-        with open("/proc/net/if_inet6") as table:
-            return "::1" if "00000000000000000000000000000001" in table.read() else ""
+    with contextlib.suppress(OSError), open("/proc/net/if_inet6") as table:
+        return "::1" if "00000000000000000000000000000001" in table.read() else ""
     return ""
 
 
@@ -219,8 +222,8 @@ def test_a_missing_or_wrong_token_gets_401_and_the_wait_goes_on(
 
 def test_two_tokens_are_a_wrong_token(waiting_with_token: Waiting) -> None:
     future = waiting_with_token.accept()
+    headers = [("Authorization", "Bearer 1"), ("Authorization", f"Bearer {TOKEN}")]
     with pytest.raises(InvalidStatus) as error:
-        headers = [("Authorization", "Bearer 1"), ("Authorization", f"Bearer {TOKEN}")]
         waiting_with_token.client(additional_headers=headers)
     assert status_of(error) == 401
     waiting_with_token.client(additional_headers={"Authorization": f"Bearer {TOKEN}"})
@@ -274,10 +277,7 @@ def test_a_stranger_does_not_hold_up_the_game(waiting: Waiting, noise: bytes, le
 
 def test_a_game_that_talks_slowly_is_let_in(waiting: Waiting) -> None:
     future = waiting.accept()
-    request = (
-        f"GET / HTTP/1.1\r\nHost: {waiting.listener.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: {V1}\r\n\r\n"
-    ).encode()
+    request = UPGRADE.encode()
     game = waiting.raw()
     game.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for place in range(len(request)):
@@ -426,11 +426,7 @@ def test_pings_alone_do_not_move_the_deadline(waiting: Waiting) -> None:
 
 def test_sending_to_a_game_that_takes_nothing_in_ends_at_its_deadline(waiting: Waiting) -> None:
     future = waiting.accept()
-    request = (
-        f"GET / HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: {V1}\r\n\r\n"
-    )
-    waiting.raw().sendall(request.encode())
+    waiting.raw().sendall(UPGRADE.encode())
     link = future.result(10)
     begin = time.monotonic()
     with pytest.raises(TimeoutError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -79,10 +78,10 @@ def test_an_integer_that_its_space_does_not_have_is_an_error(space: spaces.Space
 def test_out_of_bounds_is_warned_of_once_for_each_agent_and_nothing_is_clipped() -> None:
     checker = checker_for(BOX, BOX)
     observation = floats(2.0, 0.0)
-    with pytest.warns(ObservationOutOfBoundsWarning, match="agent cart_0") as caught:
+    with pytest.warns(ObservationOutOfBoundsWarning, match="agent cart_0"):
         checker.check(0, observation)
-        checker.check(0, observation)
-    assert len(caught) == 1
+    # A second one would be an error: pytest is told so.
+    checker.check(0, observation)
     with pytest.warns(ObservationOutOfBoundsWarning, match="agent cart_1"):
         checker.check(1, observation)
     assert observation.tolist() == [2.0, 0.0]
@@ -92,8 +91,7 @@ def test_nan_is_an_error_even_after_the_warning() -> None:
     checker = checker_for(BOX)
     with pytest.warns(ObservationOutOfBoundsWarning):
         checker.check(0, floats(2.0, 0.0))
-    with warnings.catch_warnings(), pytest.raises(InvalidObservationError):
-        warnings.simplefilter("error")
+    with pytest.raises(InvalidObservationError):
         checker.check(0, floats(2.0, np.nan))
 
 

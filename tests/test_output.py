@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from godot_marl.output import script_error_in
+from godot_marl.output import complaint_in, last_words, script_error_in
 
 # As Godot 4.6 prints them: a parse error, and one while running.
 PARSE = """Godot Engine v4.6.3.stable - https://godotengine.org
@@ -65,3 +65,21 @@ def test_lines_of_windows_are_lines_too() -> None:
     assert error is not None
     assert error.script_errors[0]["file"] == "res://red.gd"
     assert "\r" not in str(error)
+
+
+def test_an_error_while_running_names_the_function_too() -> None:
+    error = script_error_in(RUNNING)
+    assert error is not None
+    assert error.where == "res://levels (old)/blue.gd:7, in get_reward()"
+
+
+def test_the_last_complaint_of_the_bridge_is_why_it_ended_the_game() -> None:
+    output = "godot-marl: one thing\nprint: godot-marl: no complaint\ngodot-marl: another thing\nbye\n"
+    assert complaint_in(output) == "another thing"
+    assert complaint_in("nothing to say\n") is None
+
+
+def test_the_last_words_are_those_of_the_game_and_not_of_the_engine() -> None:
+    output = "Godot Engine v4.6.3.stable - https://godotengine.org\n\nhello\n[3] /lib/libc.so.6(+0x3c050)\nbye\n"
+    assert last_words(output) == "it printed last\n    hello\n    bye"
+    assert last_words("\n\n") == "it printed nothing"

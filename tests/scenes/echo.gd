@@ -37,47 +37,41 @@ func get_observation_space() -> Dictionary:
 
 
 func get_action_space() -> Dictionary:
-	match str(name):
-		"Image":
-			return MarlSpace.image(84, 84, 3)
-		"Discrete":
-			return MarlSpace.discrete(3)
-		"DiscreteFrom":
-			return MarlSpace.discrete(5, -2)
-		"MultiDiscrete":
-			return MarlSpace.multi_discrete([2, 300, 5])
-		"MultiBinary":
-			return MarlSpace.multi_binary(9)
-		"Dict":
-			return (
-				MarlSpace
-				. dict(
-					{
-						"z": MarlSpace.discrete(7, 1),
-						"a": MarlSpace.dict({"ü": MarlSpace.box([-1.0, 0.0], [1.0, 2.0])}),
-						"B": MarlSpace.tuple([MarlSpace.multi_binary(2), MarlSpace.image(2, 3, 1)]),
-					}
-				)
-			)
-		"Tuple":
-			return (
-				MarlSpace
-				. tuple(
-					[
-						MarlSpace.discrete(2),
-						MarlSpace.box_of_shape([2, 2], -1.0, 1.0, "float64"),
-						MarlSpace.dict({"n": MarlSpace.multi_discrete([4, 4])}),
-					]
-				)
-			)
-	return MarlSpace.box_of_shape([2, 3], -INF, INF, str(name).to_lower())
+	var spaces := {
+		"Image": MarlSpace.image(84, 84, 3),
+		"Discrete": MarlSpace.discrete(3),
+		"DiscreteFrom": MarlSpace.discrete(5, -2),
+		"MultiDiscrete": MarlSpace.multi_discrete([2, 300, 5]),
+		"MultiBinary": MarlSpace.multi_binary(9),
+		"Dict": _dict_space(),
+		"Tuple": _tuple_space(),
+	}
+	var dtype := str(name).to_lower()
+	return spaces.get(str(name), MarlSpace.box_of_shape([2, 3], -INF, INF, dtype))
+
+
+static func _dict_space() -> Dictionary:
+	var picture := MarlSpace.image(2, 3, 1)
+	var members := {
+		"z": MarlSpace.discrete(7, 1),
+		"a": MarlSpace.dict({"ü": MarlSpace.box([-1.0, 0.0], [1.0, 2.0])}),
+		"B": MarlSpace.tuple([MarlSpace.multi_binary(2), picture]),
+	}
+	return MarlSpace.dict(members)
+
+
+static func _tuple_space() -> Dictionary:
+	var square := MarlSpace.box_of_shape([2, 2], -1.0, 1.0, "float64")
+	var pair := MarlSpace.dict({"n": MarlSpace.multi_discrete([4, 4])})
+	return MarlSpace.tuple([MarlSpace.discrete(2), square, pair])
 
 
 static func _zero(space: Dictionary) -> Variant:
 	var zeros := []
 	match space["type"]:
 		"discrete":
-			return [space["start"]]
+			zeros = [space["start"]]
+			return zeros
 		"multi_discrete":
 			zeros.resize(Array(space["nvec"]).size())
 		"multi_binary":

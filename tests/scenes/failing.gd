@@ -30,7 +30,7 @@ func get_observation() -> Array:
 
 
 func get_reward() -> float:
-	return float(_self_or_nothing("get_reward").get_index())
+	return _weigh(_self_or_nothing("get_reward").get_index())
 
 
 func is_done() -> bool:
@@ -76,6 +76,10 @@ func set_seed(_own_seed: int) -> void:
 func set_options(_options: Dictionary) -> Array:
 	_steps = _self_or_nothing("set_options").get_index()
 	return []
+
+
+func _weigh(index: int) -> float:
+	return float(_self_or_nothing("_weigh").get_index() * index)
 
 
 func _self_or_nothing(method: String) -> Node:

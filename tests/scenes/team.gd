@@ -25,12 +25,5 @@ func get_state() -> Dictionary:
 
 
 func get_state_space() -> Dictionary:
-	return (
-		MarlSpace
-		. dict(
-			{
-				"episodes": MarlSpace.discrete(100),
-				"members": MarlSpace.box_of_shape([1], 0.0, 9.0, "int32"),
-			}
-		)
-	)
+	var members := MarlSpace.box_of_shape([1], 0.0, 9.0, "int32")
+	return MarlSpace.dict({"episodes": MarlSpace.discrete(100), "members": members})

@@ -70,7 +70,7 @@ func set_spaces(given_observation: Dictionary, given_action: Dictionary) -> Marl
 		else:
 			_space_source = "the first observation had (or add get_observation_space())"
 			var first: Variant = node.call("get_observation")
-			observation_space = _space_like(first)
+			observation_space = MarlSpace.like(first)
 			if observation_space.is_empty():
 				return _problem("observation", "get_observation", "an Array of numbers", first)
 	var problem := MarlSpace.problem_of(observation_space)
@@ -233,25 +233,3 @@ func _space_problem(method: String, expected: String, got: Variant) -> MarlProbl
 		got as String if got is String else MarlProblem.describe(got),
 		"Build it with MarlSpace, for example MarlSpace.discrete(2)."
 	)
-
-
-static func _space_like(observation: Variant) -> Dictionary:
-	if observation is Dictionary:
-		var spaces := {}
-		for key: Variant in observation:
-			spaces[key] = _space_like(observation[key])
-			if (spaces[key] as Dictionary).is_empty():
-				return {}
-		return MarlSpace.dict(spaces)
-	if observation is Array or typeof(observation) >= TYPE_PACKED_BYTE_ARRAY:
-		var shape := []
-		var level: Variant = observation
-		while level is Array or typeof(level) >= TYPE_PACKED_BYTE_ARRAY:
-			var list := Array(level)
-			if list.is_empty():
-				return {}
-			shape.append(list.size())
-			level = list[0]
-		if level is float or level is int:
-			return MarlSpace.box_of_shape(shape)
-	return {}

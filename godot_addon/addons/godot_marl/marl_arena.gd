@@ -174,7 +174,7 @@ func _discover_state() -> MarlProblem:
 	if root.has_method("get_state_space"):
 		answer = root.call("get_state_space")
 	else:
-		answer = MarlAgent._space_like(root.call("get_state"))
+		answer = MarlSpace.like(root.call("get_state"))
 	var problem := "a Dictionary was expected"
 	if answer is Dictionary:
 		problem = MarlSpace.problem_of(answer as Dictionary)

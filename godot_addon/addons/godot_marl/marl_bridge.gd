@@ -11,9 +11,14 @@ extends Node
 enum Phase { CONNECTING, GREETING, IDLE, STEPPING, SETTLING, ENDED }
 
 const _GROUP := "godot_marl_enabled_bridges"
+const _UNREACHABLE := (
+	"no Python server answered at %s within %s seconds. Start Python first, or switch the "
+	+ "bridge's property enabled off to play the scene without Python."
+)
+# How long a window waits for Python's next request before it lets a frame pass without a step.
+const _WINDOW_PATIENCE_USEC := 4000
 const _SPIN_USEC := 500
 const _LONGEST_NAP_USEC := 1000
-const _RETRY_USEC := 200_000
 
 ## Off: the scene plays as a normal game.
 @export var enabled := true
@@ -34,8 +39,7 @@ var _link: MarlLink
 var _logger: MarlLogger
 var _requests := MarlRequests.new()
 var _blocking := false
-var _connect_begin := 0
-var _last_attempt := 0
+var _has_paused := false
 var _frames_left := 0
 var _frames_passed := 0
 var _request := 0
@@ -76,9 +80,7 @@ func _ready() -> void:
 	process_physics_priority = -1000
 	_requests.step_length = step_length
 	var url := OS.get_environment("GODOT_MARL_URL") if started_by_python else address
-	_link = MarlLink.new(url, OS.get_environment("GODOT_MARL_TOKEN"))
-	_connect_begin = Time.get_ticks_usec()
-	_last_attempt = _connect_begin
+	_link = MarlLink.new(url, OS.get_environment("GODOT_MARL_TOKEN"), connect_timeout)
 	if _link.open() != OK:
 		_fail("the address %s is none: expected ws://HOST:PORT" % url)
 		return
@@ -95,15 +97,22 @@ func _physics_process(_delta: float) -> void:
 		_answer()
 	var begin := Time.get_ticks_usec()
 	while not _advance():
-		if not _blocking:
-			get_tree().paused = true
-			return
 		var waited := Time.get_ticks_usec() - begin
+		if not _blocking and waited > _WINDOW_PATIENCE_USEC:
+			_set_paused(true)
+			return
 		if waited > _SPIN_USEC:
 			OS.delay_usec(clampi(waited >> 4, 50, _LONGEST_NAP_USEC))
 	if _phase == Phase.STEPPING or _phase == Phase.SETTLING:
-		get_tree().paused = false
+		_set_paused(false)
 		_pass_frame()
+
+
+# The tree's pause belongs to the scene, save where a window waits for Python.
+func _set_paused(paused: bool) -> void:
+	if paused != _has_paused:
+		_has_paused = paused
+		get_tree().paused = paused
 
 
 func _pass_frame() -> void:
@@ -115,17 +124,18 @@ func _pass_frame() -> void:
 
 # True when the frame may go on: a step or the frames after a reset have begun, or all is over.
 func _advance() -> bool:
-	_link.poll()
 	if _phase == Phase.ENDED:
 		return true
-	if _link.is_closed():
-		return _lose_link()
+	match _link.poll():
+		MarlLink.State.CONNECTING:
+			return false
+		MarlLink.State.UNREACHABLE:
+			return _fail(_UNREACHABLE % [_link.url, connect_timeout])
+		MarlLink.State.LOST:
+			var reason := _link.get_close_reason()
+			return _fail("Python closed the connection: %s" % reason) if reason else _end(0)
 	if _phase == Phase.CONNECTING:
-		if _link.is_open():
-			_greet()
-		elif Time.get_ticks_usec() - _connect_begin > connect_timeout * 1e6:
-			return _give_up()
-		return false
+		_greet()
 	while _link.has_message():
 		_take(_link.receive())
 		if _phase != Phase.IDLE and _phase != Phase.GREETING:
@@ -134,19 +144,8 @@ func _advance() -> bool:
 
 
 func _greet() -> void:
-	_link.set_no_delay()
 	_phase = Phase.GREETING
-	var scene := get_tree().current_scene
-	_send(
-		"hello",
-		{
-			"protocol": MarlControl.PROTOCOL,
-			"addon_version": MarlControl.ADDON_VERSION,
-			"engine": "Godot %s" % Engine.get_version_info()["string"],
-			"debug": OS.is_debug_build(),
-			"scene": scene.scene_file_path if scene else "",
-		}
-	)
+	_send("hello", MarlControl.hello_of(get_tree().current_scene))
 
 
 func _take(message: Variant) -> void:
@@ -259,32 +258,6 @@ func _refuse(reason: String) -> void:
 	printerr("godot-marl: Python sent a message that the protocol does not allow: ", reason)
 	_link.close(MarlControl.CLOSE_PROTOCOL, reason)
 	_end(1)
-
-
-func _lose_link() -> bool:
-	if _link.get_close_reason():
-		return _fail("Python closed the connection: %s" % _link.get_close_reason())
-	if _phase != Phase.CONNECTING:
-		return _end(0)
-	var now := Time.get_ticks_usec()
-	if now - _connect_begin > connect_timeout * 1e6:
-		return _give_up()
-	if now - _last_attempt > _RETRY_USEC:
-		_last_attempt = now
-		_link.open()
-	return false
-
-
-func _give_up() -> bool:
-	return _fail(
-		(
-			(
-				"no Python server answered at %s within %s seconds. Start Python first, or switch "
-				+ "the bridge's property enabled off to play the scene without Python."
-			)
-			% [_link.url, connect_timeout]
-		)
-	)
 
 
 func _fail(reason: String) -> bool:

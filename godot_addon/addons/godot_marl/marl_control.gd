@@ -20,6 +20,17 @@ static func write(type: String, members: Dictionary) -> String:
 	return JSON.stringify(to_json(message), "", false, true)
 
 
+## The members of the hello message, clause 2.1.
+static func hello_of(scene: Node) -> Dictionary:
+	return {
+		"protocol": PROTOCOL,
+		"addon_version": ADDON_VERSION,
+		"engine": "Godot %s" % Engine.get_version_info()["string"],
+		"debug": OS.is_debug_build(),
+		"scene": scene.scene_file_path if scene else "",
+	}
+
+
 ## A control message from text: its members, or an empty Dictionary if it is none.
 static func read(text: String) -> Dictionary:
 	var parser := JSON.new()

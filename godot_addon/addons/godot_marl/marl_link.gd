@@ -2,6 +2,11 @@ class_name MarlLink
 extends RefCounted
 ## The socket to Python, and nothing else.
 
+## How the connection is.
+enum State { CONNECTING, OPEN, LOST, UNREACHABLE }
+
+const _RETRY_USEC := 200_000
+
 # A WebSocketPeer allocates its buffers when it connects, and a larger message is lost. Only what
 # is used of them takes memory.
 const _INBOUND_BYTES := 1 << 24
@@ -12,16 +17,21 @@ var url := ""
 
 var _peer: WebSocketPeer
 var _headers: PackedStringArray = []
+var _deadline := 0
+var _last_attempt := 0
+var _was_open := false
 
 
-func _init(address: String, token: String) -> void:
+func _init(address: String, token: String, timeout: float) -> void:
 	url = address
+	_deadline = Time.get_ticks_usec() + int(timeout * 1e6)
 	if token:
 		_headers = ["Authorization: Bearer " + token]
 
 
-## Begins to connect, again if need be. Anything but OK is a malformed address.
+## Begins to connect. Anything but OK is a malformed address.
 func open() -> Error:
+	_last_attempt = Time.get_ticks_usec()
 	_peer = WebSocketPeer.new()
 	_peer.supported_protocols = [MarlControl.SUBPROTOCOL]
 	_peer.handshake_headers = _headers
@@ -30,19 +40,24 @@ func open() -> Error:
 	return _peer.connect_to_url(url)
 
 
-## Lets the socket work; call it before everything else.
-func poll() -> void:
+## Lets the socket work, and answers how it is; call it before everything else. While nobody
+## answers, it tries again.
+func poll() -> State:
 	_peer.poll()
-
-
-## True once messages can be exchanged.
-func is_open() -> bool:
-	return _peer.get_ready_state() == WebSocketPeer.STATE_OPEN
-
-
-## True when it is over, or never came to be.
-func is_closed() -> bool:
-	return _peer.get_ready_state() == WebSocketPeer.STATE_CLOSED
+	match _peer.get_ready_state():
+		WebSocketPeer.STATE_OPEN:
+			if not _was_open:
+				_was_open = true
+				# Small messages go at once.
+				_peer.set_no_delay(true)
+			return State.OPEN
+		WebSocketPeer.STATE_CLOSED:
+			if _was_open or _peer.get_close_reason():
+				return State.LOST
+			if Time.get_ticks_usec() - _last_attempt > _RETRY_USEC:
+				open()
+	var is_late := Time.get_ticks_usec() > _deadline and not _was_open
+	return State.UNREACHABLE if is_late else State.CONNECTING
 
 
 ## Why Python closed, or an empty text.
@@ -77,8 +92,3 @@ func send_bytes(bytes: PackedByteArray) -> Error:
 func close(code: int, reason: String) -> void:
 	_peer.close(code, reason.left(120))
 	_peer.poll()
-
-
-## Sends small messages at once.
-func set_no_delay() -> void:
-	_peer.set_no_delay(true)

@@ -52,6 +52,29 @@ static func tuple(spaces: Array) -> Dictionary:
 	return {"type": "tuple", "spaces": spaces}
 
 
+## An unbounded float32 space of the shape of [param observation], or an empty Dictionary.
+static func like(observation: Variant) -> Dictionary:
+	if observation is Dictionary:
+		var spaces := {}
+		for key: Variant in observation:
+			spaces[key] = like(observation[key])
+			if (spaces[key] as Dictionary).is_empty():
+				return {}
+		return MarlSpace.dict(spaces)
+	if observation is Array or typeof(observation) >= TYPE_PACKED_BYTE_ARRAY:
+		var shape := []
+		var level: Variant = observation
+		while level is Array or typeof(level) >= TYPE_PACKED_BYTE_ARRAY:
+			var list := Array(level)
+			if list.is_empty():
+				return {}
+			shape.append(list.size())
+			level = list[0]
+		if level is float or level is int:
+			return MarlSpace.box_of_shape(shape)
+	return {}
+
+
 ## What is wrong with [param space], or an empty text.
 static func problem_of(space: Dictionary) -> String:
 	match space.get("type"):

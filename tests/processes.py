@@ -1,0 +1,62 @@
+"""Finds the processes that a test has started, by a mark in their environment."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+MARK = "GODOT_MARL_TEST_MARK"
+# How long a process may outlive Python.
+LIMIT = 2.0
+
+
+def new_mark() -> str:
+    """The value of a mark that no process has yet."""
+    return uuid.uuid4().hex
+
+
+def marked(mark: str) -> dict[str, list[int]]:
+    """The processes that inherited this mark, by what they are: supervisor, display, game or other.
+
+    A zombie is no longer one of them.
+    """
+    found: dict[str, list[int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"{MARK}={mark}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                command = (folder / "cmdline").read_bytes().decode()
+                found.setdefault(_kind_of(command), []).append(int(folder.name))
+    return found
+
+
+def _kind_of(command: str) -> str:
+    for kind, sign in (("supervisor", "_supervisor.py"), ("display", "Xvfb"), ("game", "--fixed-fps")):
+        if sign in command:
+            return kind
+    return "other"
+
+
+def becomes_true(fact: Callable[[], bool], seconds: float = LIMIT) -> bool:
+    """Whether a fact becomes true in time."""
+    deadline = time.monotonic() + seconds
+    while not fact():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def leaves_nothing(mark: str) -> bool:
+    """Whether all processes with this mark end in time."""
+    return becomes_true(lambda: not marked(mark))
+
+
+def signal_all(pids: list[int], number: int) -> None:
+    """Send a signal to each; those that are gone do not matter."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
