@@ -53,7 +53,9 @@ def check_action(name: str, space: spaces.Space[Any], action: Any) -> None:
 
 def _contains(space: spaces.Space[Any], action: Any) -> bool:
     """Whether an action is in a space. Numbers of another width are welcome, as trainers make them."""
-    if isinstance(space, spaces.Box) and isinstance(action, (np.ndarray, list, tuple)):
+    if isinstance(space, spaces.Box):
+        if not isinstance(action, (np.ndarray, list, tuple)):
+            return False
         array = np.asarray(action)
         if array.dtype.kind not in "fiu" or array.shape != space.shape:
             return False
