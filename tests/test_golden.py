@@ -184,7 +184,7 @@ def expected_control(case: Case) -> dict[str, Any]:
         for agent in (agents := [dict(agent) for agent in values["agents"]]):
             for space in ("observation_space", "action_space"):
                 agent[space] = from_wire(agent[space])
-        values |= {"agents": tuple(agents), "warnings": tuple(values["warnings"]), "takes_options": False}
+        values |= {"agents": tuple(agents), "warnings": tuple(values["warnings"])}
         values["state_space"] = from_wire(values["state_space"])
     if "script_errors" in values:
         values["script_errors"] = tuple(values["script_errors"])
