@@ -8,15 +8,27 @@ from pettingzoo import AECEnv
 from pettingzoo.utils.conversions import parallel_to_aec_wrapper
 from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 
-from godot_marl.options import Game
-from godot_marl.parallel import GodotParallelEnv
+from godot_marl.arena import Arena
+from godot_marl.options import Game, Options
+from godot_marl.parallel import GodotParallelEnv, metadata_of
+from godot_marl.turns import GodotTurnEnv
+
+
+class SimultaneousEnv(parallel_to_aec_wrapper):
+    """PettingZoo's own conversion: all agents of a round act on the same step of the game."""
+
+    @property
+    def policies(self) -> dict[str, str]:
+        """Which policy each agent shares, by agent name."""
+        policies: dict[str, str] = self.env.policies
+        return policies
 
 
 def raw_env(game: Game = None, **options: Any) -> AECEnv[str, Any, Any]:
     """Make a PettingZoo AECEnv of a Godot scene, without the wrapper that enforces the order of calls.
 
-    The game starts at once. All agents of a round act on the same step of the game, as in PettingZoo's own conversion
-    of parallel environments.
+    The game starts at once. Where the agents of the scene have `is_turn()`, its rules say whose turn it is; else all
+    agents of a round act on the same step of the game, as in PettingZoo's own conversion of parallel environments.
 
     Args:
         game: A project folder, an exported executable, or a .pck file. None waits for a game that the user starts.
@@ -26,7 +38,12 @@ def raw_env(game: Game = None, **options: Any) -> AECEnv[str, Any, Any]:
         InvalidOptionError: An option is unknown, or its value cannot work.
         GodotMarlError: The game could not be started; the type tells why.
     """
-    return to_aec(GodotParallelEnv(game, **options))
+    arena = Arena(game, Options.of(options))
+    if arena.start().turns:
+        metadata = metadata_of(game)
+        metadata["render_fps"] = arena.render_fps
+        return GodotTurnEnv(arena, metadata)
+    return to_aec(GodotParallelEnv.of_arena(arena, metadata_of(game)))
 
 
 def env(game: Game = None, **options: Any) -> AECEnv[str, Any, Any]:
@@ -40,4 +57,4 @@ def env(game: Game = None, **options: Any) -> AECEnv[str, Any, Any]:
 def to_aec(parallel: GodotParallelEnv) -> AECEnv[str, Any, Any]:
     """Start a parallel environment and turn it into an AECEnv without the wrapper that enforces the order of calls."""
     parallel.start()
-    return parallel_to_aec_wrapper(parallel)
+    return SimultaneousEnv(parallel)

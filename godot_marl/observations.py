@@ -52,7 +52,7 @@ class ObservationChecker:
                     f"space {space}: {outside}. It is passed on unclipped; widen "
                     "get_observation_space(). This is said once for each agent.",
                     ObservationOutOfBoundsWarning,
-                    stacklevel=4,
+                    stacklevel=7,
                 )
 
     def rewards(self, reply: Reply, slots: Sequence[int]) -> list[float]:

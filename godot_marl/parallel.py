@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 import numpy as np
 from gymnasium import spaces
-from gymnasium.utils import seeding
 from pettingzoo import ParallelEnv
 
 from godot_marl import errors
-from godot_marl.actions import check_action, check_names
-from godot_marl.codec import LEFT, OBSERVED, TERMINATED, TRUNCATED, Reply
-from godot_marl.frames import FrameSaver
-from godot_marl.observations import ObservationChecker
+from godot_marl.actions import check_names
+from godot_marl.arena import Arena, Infos
 from godot_marl.options import RENDER_MODES, Game, Options
-from godot_marl.protocol import MAX_SEED, SceneDescription
-from godot_marl.worker import Worker
+from godot_marl.protocol import SceneDescription
 
-logger = logging.getLogger(__name__)
 
-Infos = dict[str, dict[str, Any]]
+def metadata_of(game: Game) -> dict[str, Any]:
+    """PettingZoo's metadata; `render_fps` is known once the game has started."""
+    return {
+        "name": Path(os.fspath(game)).stem if game is not None else "godot",
+        "render_modes": list(RENDER_MODES),
+        "render_fps": 60.0,
+        "is_parallelizable": True,
+    }
 
 
 class GodotParallelEnv(ParallelEnv[str, Any, Any]):
@@ -40,93 +38,78 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
         options: What `godot_marl.options.Options` lists.
 
     Attributes:
-        agents: The agents whose episode goes on, in the order of `possible_agents`.
         render_mode: None, "human" or "rgb_array".
     """
 
     def __init__(self, game: Game = None, **options: Any) -> None:
-        self._game = game
-        self._options = Options.of(options)
-        self.render_mode = self._options.render_mode
-        self.metadata: dict[str, Any] = {
-            "name": Path(os.fspath(game)).name if game is not None else "godot",
-            "render_modes": list(RENDER_MODES),
-            "render_fps": 60.0,
-            "is_parallelizable": True,
-        }
-        self.agents: list[str] = []
-        self._worker: Worker | None = None
-        self._scene: SceneDescription | None = None
-        self._was_reset = False
-        self._is_closed = False
-        self._reply: Reply | None = None
-        self._last_observations: dict[str, Any] = {}
-        self._steps = 0
-        self._rng, _ = seeding.np_random(self._options.seed)
-        self._frames = FrameSaver(self._options.render_path)
+        self._take(Arena(game, Options.of(options)), metadata_of(game))
 
-    # -- What the scene is ---------------------------------------------------------------------------------------------
+    @classmethod
+    def of_arena(cls, arena: Arena, metadata: dict[str, Any]) -> GodotParallelEnv:
+        """The environment of an arena that may already have been started."""
+        env = cls.__new__(cls)
+        env._take(arena, metadata)
+        return env
+
+    def _take(self, arena: Arena, metadata: dict[str, Any]) -> None:
+        self._arena = arena
+        self.render_mode = arena.options.render_mode
+        self.metadata = metadata
 
     def start(self) -> SceneDescription:
         """Start the game if it does not run, and return what the handshake said.
 
         Raises:
             ClosedEnvironmentError: The environment was closed.
+            SceneError: The scene's agents take turns, which a ParallelEnv cannot show.
             GodotMarlError: The game could not be started; the type tells why.
         """
-        self._check_open()
-        if self._worker is None:
-            worker = Worker(self._game, self._options)
-            self._take_scene(worker.start())
-            self._worker = worker
-        assert self._scene is not None
-        return self._scene
-
-    def _take_scene(self, scene: SceneDescription) -> None:
-        self._scene = scene
-        self._slots = {agent.name: slot for slot, agent in enumerate(scene.agents)}
-        self._observation_spaces = {
-            agent.name: spaces.Dict(
-                observation=agent.observation_space,
-                action_mask=spaces.Box(0, 1, (agent.action_mask,), np.int8),
+        scene = self._arena.start()
+        if scene.turns:
+            self.close()
+            raise errors.SceneError(
+                "The agents of this scene take turns, and all agents of a ParallelEnv act at once.",
+                where=", ".join(agent.name for agent in scene.agents),
+                expected="a scene whose agents have no is_turn()",
+                got="agents with is_turn()",
+                remedy="Use godot_marl.env(game, ...), PettingZoo's AEC form.",
             )
-            if agent.action_mask and self._options.mask_in_observation
-            else agent.observation_space
-            for agent in scene.agents
-        }
-        self._checker = ObservationChecker(scene)
-        self.metadata["render_fps"] = scene.physics_fps / scene.step_length
+        self.metadata["render_fps"] = self._arena.render_fps
+        return scene
 
-    def _known_scene(self) -> SceneDescription:
-        return self._scene if self._scene is not None else self.start()
+    def _started(self) -> Arena:
+        """The arena, once what the scene is has become known."""
+        if self._arena.is_unknown:
+            self.start()
+        return self._arena
+
+    @property
+    def agents(self) -> list[str]:
+        """The agents whose episode goes on, in the order of `possible_agents`."""
+        return list(self._arena.live)
 
     @property
     def possible_agents(self) -> list[str]:
         """The names of all agents that can ever be there, in tree order."""
-        return [agent.name for agent in self._known_scene().agents]
+        return self._started().names
 
     @property
     def policies(self) -> dict[str, str]:
         """Which policy each agent shares, by agent name."""
-        return {agent.name: agent.policy for agent in self._known_scene().agents}
+        return self._started().policies
 
     def observation_space(self, agent: str) -> spaces.Space[Any]:
         """The space of an agent's observations; the same object at each call."""
-        self._check_agent(agent)
-        return self._observation_spaces[agent]
+        return self._started().observation_space(agent)
 
     def action_space(self, agent: str) -> spaces.Space[Any]:
         """The space of an agent's actions; the same object at each call."""
-        scene = self._check_agent(agent)
-        return scene.agents[self._slots[agent]].action_space
+        return self._started().action_space(agent)
 
     @property
     def state_space(self) -> spaces.Space[Any]:
         """The space of `state`. Raises AttributeError for a scene without one, as PettingZoo expects."""
-        space = self._known_scene().state_space
-        if space is None:
-            raise AttributeError("the scene has no state space: its root node has no get_state()")
-        return space
+        return self._started().state_space
 
     def state(self) -> Any:
         """The state of the whole arena at the last reset or step.
@@ -135,20 +118,7 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
             ResetNeededError: There was no reset yet.
             SceneError: The scene's root has no get_state().
         """
-        self._check_reset("state")
-        if self._known_scene().state_space is None:
-            raise errors.SceneError(
-                "The scene has no state.",
-                where="the root node of the arena",
-                expected="the methods get_state() and get_state_space()",
-                got="neither",
-                remedy="Add them to the script of the scene's root node.",
-            )
-        assert self._worker is not None
-        assert self._reply is not None
-        return self._worker.layout.state(self._reply, 0)
-
-    # -- Episodes ------------------------------------------------------------------------------------------------------
+        return self._arena.state()
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[dict[str, Any], Infos]:
         """Begin an episode.
@@ -164,32 +134,9 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
             InvalidOptionError: The seed is out of range, or the scene rejects an option.
             GodotMarlError: The game failed; `reset` starts it again.
         """
-        if seed is not None:
-            if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed <= MAX_SEED:
-                raise errors.InvalidOptionError(
-                    "The seed is out of range.",
-                    where="seed",
-                    expected=f"an integer from 0 to {MAX_SEED}",
-                    got=repr(seed),
-                )
-            self._rng, _ = seeding.np_random(int(seed))
-        scene = self.start()
-        episode_seed = int(seed) if seed is not None else int(self._rng.integers(2**31))
-        if options and not scene.takes_options:
-            logger.debug("nothing in the scene has set_options; these options reach nobody: %s", options)
-        with self._worker_at_work() as worker:
-            reply = worker.reset({0: (episode_seed, options or {})})
-        self._was_reset = True
-        self._steps = 0
-        self._reply = reply
-        flags = reply.flags[0].tolist()
-        self.agents = [name for name, slot in self._slots.items() if flags[slot] & OBSERVED]
-        observations = {name: self._observe(reply, name) for name in self.agents}
-        infos = self._infos(reply, self.agents)
-        for info in infos.values():
-            info["seed"] = episode_seed
-        self._last_observations = dict(observations)
-        return observations, infos
+        self.start()
+        outcome = self._arena.reset(seed, options)
+        return outcome.observations, outcome.infos
 
     def step(
         self, actions: dict[str, Any]
@@ -200,8 +147,8 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
             actions: One for each live agent; those of finished agents are ignored.
 
         Returns:
-            Observations, rewards, terminations, truncations and infos of the agents that were live. All are empty when
-            no agent was.
+            Observations, rewards, terminations, truncations and infos of the agents that were live, and of those that
+            joined in this step. All are empty when no agent was live.
 
         Raises:
             ClosedEnvironmentError, ResetNeededError: There is no episode.
@@ -209,69 +156,13 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
             InvalidObservationError: The scene answered something that is not in its space.
             GodotMarlError: The game failed; `reset` starts it again.
         """
-        self._check_reset("step")
-        if not self.agents:
+        arena = self._arena
+        arena.check_reset("step")
+        if not arena.live:
             return {}, {}, {}, {}, {}
-        check_names(actions, self.agents, self._slots)
-        if self._options.checks:
-            for name in self.agents:
-                check_action(name, self.action_space(name), actions[name])
-        with self._worker_at_work() as worker:
-            reply = worker.step([{self._slots[name]: actions[name] for name in self.agents}])
-        self._reply = reply
-        self._steps += 1
-        return self._take_step(reply)
-
-    def _take_step(
-        self, reply: Reply
-    ) -> tuple[dict[str, Any], dict[str, float], dict[str, bool], dict[str, bool], Infos]:
-        acted = self.agents
-        flags = reply.flags[0].tolist()
-        observations: dict[str, Any] = {}
-        terminations, truncations = {}, {}
-        over_time = self._options.max_episode_steps is not None and self._steps >= self._options.max_episode_steps
-        infos = self._infos(reply, acted)
-        for name in acted:
-            flag = flags[self._slots[name]]
-            if flag & OBSERVED:
-                observations[name] = self._observe(reply, name)
-            elif flag & LEFT:
-                observations[name] = self._last_observations[name]
-                infos[name]["left"] = True
-            else:
-                raise self._lost_agent(name)
-            terminations[name] = bool(flag & TERMINATED)
-            truncations[name] = bool(flag & TRUNCATED) or (over_time and not terminations[name])
-        rewards = dict(zip(acted, self._checker.rewards(reply, [self._slots[name] for name in acted]), strict=True))
-        self.agents = [name for name in acted if not (terminations[name] or truncations[name])]
-        self._last_observations = observations
-        return dict(observations), rewards, terminations, truncations, infos
-
-    def _observe(self, reply: Reply, name: str) -> Any:
-        assert self._worker is not None
-        slot = self._slots[name]
-        observation = self._worker.layout.observation(reply, 0, slot)
-        if self._options.checks:
-            try:
-                self._checker.check(slot, observation)
-            except errors.InvalidObservationError:
-                self._drop_worker()
-                raise
-        mask = self._worker.layout.mask(reply, 0, slot)
-        if mask is not None and self._options.mask_in_observation:
-            return {"observation": observation, "action_mask": mask}
-        return observation
-
-    def _infos(self, reply: Reply, names: list[str]) -> Infos:
-        assert self._worker is not None
-        infos: Infos = {name: dict(reply.infos[0].get(name, {})) for name in names}
-        for name in names:
-            mask = self._worker.layout.mask(reply, 0, self._slots[name])
-            if mask is not None:
-                infos[name]["action_mask"] = mask
-        return infos
-
-    # -- Pictures and the end ------------------------------------------------------------------------------------------
+        check_names(actions, arena.live, arena.names)
+        outcome = arena.step({name: actions[name] for name in arena.live})
+        return outcome.observations, outcome.rewards, outcome.terminations, outcome.truncations, outcome.infos
 
     def render(self) -> np.ndarray[Any, Any] | None:
         """The current frame.
@@ -283,93 +174,11 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
         Raises:
             ResetNeededError: There was no reset yet.
         """
-        self._check_reset("render")
-        if self.render_mode is None:
-            gymnasium.logger.warn("render() was called, but the environment was made without a render_mode")
-            return None
-        if self.render_mode == "human" and not self._frames.is_wanted:
-            return None
-        with self._worker_at_work() as worker:
-            frame = worker.render()
-        self._frames.save(frame)
-        return frame if self.render_mode == "rgb_array" else None
+        return self._arena.render()
 
     def close(self) -> None:
         """End the game. Safe to call twice."""
-        self._is_closed = True
-        self._drop_worker(patiently=True)
-
-    def _drop_worker(self, *, patiently: bool = False) -> None:
-        worker, self._worker = self._worker, None
-        self._was_reset = False
-        self.agents = []
-        if worker is not None:
-            worker.close(**({} if patiently else {"patience": 0.0}))
-
-    @contextlib.contextmanager
-    def _worker_at_work(self) -> Any:
-        assert self._worker is not None
-        try:
-            yield self._worker
-        except BaseException:
-            self._drop_worker()
-            raise
-
-    def __del__(self) -> None:
-        """End the game with the object, for those who forget to close."""
-        # At Python's own end its supervisor does that, and threads can no longer be waited for.
-        if getattr(self, "_worker", None) is not None and not sys.is_finalizing():
-            self._drop_worker()
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Carry options and handshake, never the game."""
-        return {
-            **self.__dict__,
-            "_worker": None,
-            "_reply": None,
-            "_was_reset": False,
-            "_last_observations": {},
-            "agents": [],
-        }
-
-    # -- Checks --------------------------------------------------------------------------------------------------------
-
-    def _check_open(self) -> None:
-        if self._is_closed:
-            raise errors.ClosedEnvironmentError(
-                "The environment was closed.", where=str(self.metadata["name"]), remedy="Make a new one."
-            )
-
-    def _check_reset(self, method: str) -> None:
-        self._check_open()
-        if not self._was_reset:
-            raise errors.ResetNeededError(
-                f"{method}() was called before reset().",
-                where=f"{method}()",
-                expected="a call of reset() first",
-                got="none, or the game failed since",
-                remedy="Call reset().",
-            )
-
-    def _check_agent(self, agent: str) -> SceneDescription:
-        scene = self._known_scene()
-        if agent not in self._slots:
-            raise errors.InvalidOptionError(
-                "There is no agent of this name.",
-                where="agent",
-                expected=f"one of {', '.join(self._slots)}",
-                got=repr(agent),
-            )
-        return scene
-
-    def _lost_agent(self, name: str) -> errors.ProtocolError:
-        self._drop_worker()
-        return errors.ProtocolError(
-            "The game did not answer for an agent that acted.",
-            where=name,
-            expected="an observation, or that it left (docs/protocol.md, clause 6.3)",
-            got="neither",
-        )
+        self._arena.close()
 
 
 def parallel_env(game: Game = None, **options: Any) -> GodotParallelEnv:

@@ -86,6 +86,7 @@ class SceneDescription:
     physics_fps: int
     arenas: int = 1
     state_space: spaces.Space[Any] | None = None
+    turns: bool = False
     takes_options: bool = False
     warnings: tuple[str, ...] = ()
     engine: str = ""
@@ -233,6 +234,7 @@ class Session:
             physics_fps=int(message["physics_fps"]),
             arenas=int(message["arenas"]),
             state_space=None if state_space is None else from_wire(state_space, "get_state_space()"),
+            turns=bool(message.get("turns")),
             takes_options=bool(message.get("takes_options")),
             warnings=tuple(f"{w['where']}: {w['what']} {w['remedy']}" for w in message.get("warnings", ())),
             engine=str(self._hello.get("engine", "")),

@@ -223,7 +223,7 @@ class Worker:
             return errors.GameTimeoutError(
                 "No game connected.",
                 where=listener.url,
-                expected=f"a game within {seconds:.0f} s",
+                expected=f"a game within {round(seconds, 1):g} s",
                 got="none",
                 remedy="Start the game while Python waits, with the bridge's address set to this one; "
                 "start_timeout= makes the wait longer.",
@@ -236,13 +236,13 @@ class Worker:
                 "The scene has no MarlBridge node.",
                 where=self._where,
                 expected="an enabled MarlBridge in the scene",
-                got=f"a game that runs and did not connect in {seconds:.0f} s",
+                got=f"a game that runs and did not connect in {round(seconds, 1):g} s",
                 remedy="Add a MarlBridge node to the scene; `godot-marl addon install PROJECT_FOLDER` brings it.",
             )
         return errors.GameTimeoutError(
             "The game runs, but did not connect.",
             where=f"{self._where}, which should connect to {listener.url}",
-            expected=f"a connection within {seconds:.0f} s",
+            expected=f"a connection within {round(seconds, 1):g} s",
             got=last_words(self._process.output()),
             remedy="See whether the scene has an enabled MarlBridge; start_timeout= makes the wait longer.",
         )

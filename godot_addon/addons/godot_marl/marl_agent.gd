@@ -11,8 +11,10 @@ const REQUIRED: PackedStringArray = [
 var node: Node
 ## The agent's name in PettingZoo.
 var name := ""
-## Which policy it shares.
+## Which policy it shares; empty if [member policy_answer] is no name.
 var policy := "default"
+## What get_policy_name answered.
+var policy_answer: Variant
 ## Where it is in the scene tree.
 var path := ""
 ## Its spaces as the protocol describes them; the action space may be empty.
@@ -38,7 +40,8 @@ func _init(agent_node: Node) -> void:
 	_has_info = node.has_method("get_info")
 	_has_mask = node.has_method("get_action_mask")
 	if node.has_method("get_policy_name"):
-		policy = text_of(node.call("get_policy_name"))
+		policy_answer = node.call("get_policy_name")
+		policy = text_of(policy_answer)
 
 
 ## The required methods that [param candidate] has.

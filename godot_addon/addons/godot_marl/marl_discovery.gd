@@ -91,7 +91,7 @@ func _take_name(agent: MarlAgent, name: String) -> void:
 			"Agent %s names no policy." % name,
 			agent.path + ".get_policy_name()",
 			"a String that is not empty",
-			MarlProblem.describe(agent.node.call("get_policy_name")),
+			MarlProblem.describe(agent.policy_answer),
 			"Answer the name of a policy, or leave the method out: the policy is then default."
 		)
 

@@ -1,0 +1,384 @@
+"""One arena of a running game: what PettingZoo's two interfaces and Gymnasium's have in common."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from gymnasium.utils import seeding
+
+from godot_marl import errors
+from godot_marl.actions import check_action
+from godot_marl.codec import JOINED, LEFT, OBSERVED, TERMINATED, TRUNCATED, TURN, Reply
+from godot_marl.frames import FrameSaver
+from godot_marl.observations import ObservationChecker
+from godot_marl.options import Game, Options
+from godot_marl.protocol import MAX_SEED, SceneDescription
+from godot_marl.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+Infos = dict[str, dict[str, Any]]
+
+
+@dataclass
+class Outcome:
+    """What a reset or a step brought, for the agents that had a part in it.
+
+    Attributes:
+        observations, rewards, terminations, truncations, infos: By agent name; those who joined in the step come last.
+        turn: The agent whose turn it is; None in a scene without turns, and at the end of an episode.
+    """
+
+    observations: dict[str, Any]
+    rewards: dict[str, float]
+    terminations: dict[str, bool]
+    truncations: dict[str, bool]
+    infos: Infos
+    turn: str | None = None
+
+
+class Arena:
+    """One arena: starts the game lazily, decodes its replies, keeps the books of an episode.
+
+    Pickling carries options and handshake, never the game; the copy starts its own at first use.
+
+    Args:
+        game: A project folder, an exported executable, or a .pck file. None waits for a game that the user starts.
+        options: The environment's options.
+
+    Attributes:
+        live: The agents whose episode goes on, in the order of the slots.
+    """
+
+    def __init__(self, game: Game, options: Options) -> None:
+        self._game = game
+        self.options = options
+        self.live: list[str] = []
+        self._worker: Worker | None = None
+        self._scene: SceneDescription | None = None
+        self._was_reset = False
+        self._is_closed = False
+        self._reply: Reply | None = None
+        self._last_observations: dict[str, Any] = {}
+        self._steps = 0
+        self._rng, _ = seeding.np_random(options.seed)
+        self._frames = FrameSaver(options.render_path)
+
+    # -- What the scene is ---------------------------------------------------------------------------------------------
+
+    def start(self) -> SceneDescription:
+        """Start the game if it does not run, and return what the handshake said.
+
+        Raises:
+            ClosedEnvironmentError: The environment was closed.
+            GodotMarlError: The game could not be started; the type tells why.
+        """
+        self._check_open()
+        if self._worker is None:
+            worker = Worker(self._game, self.options)
+            self._take_scene(worker.start())
+            self._worker = worker
+        assert self._scene is not None
+        return self._scene
+
+    @property
+    def is_unknown(self) -> bool:
+        """True until a handshake has told what the scene is."""
+        return self._scene is None
+
+    @property
+    def scene(self) -> SceneDescription:
+        """What the handshake said; starts the game if there was none yet."""
+        return self._scene if self._scene is not None else self.start()
+
+    def _take_scene(self, scene: SceneDescription) -> None:
+        self._scene = scene
+        self._slots = {agent.name: slot for slot, agent in enumerate(scene.agents)}
+        self._observation_spaces = {
+            agent.name: spaces.Dict(
+                observation=agent.observation_space,
+                action_mask=spaces.Box(0, 1, (agent.action_mask,), np.int8),
+            )
+            if agent.action_mask and self.options.mask_in_observation
+            else agent.observation_space
+            for agent in scene.agents
+        }
+        self._checker = ObservationChecker(scene)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all agents that can ever be there, in the order of the slots."""
+        return [agent.name for agent in self.scene.agents]
+
+    @property
+    def policies(self) -> dict[str, str]:
+        """Which policy each agent shares, by agent name."""
+        return {agent.name: agent.policy for agent in self.scene.agents}
+
+    @property
+    def render_fps(self) -> float:
+        """Steps in a second of the game."""
+        return self.scene.physics_fps / self.scene.step_length
+
+    def observation_space(self, agent: str) -> spaces.Space[Any]:
+        """The space of an agent's observations; the same object at each call."""
+        self._check_agent(agent)
+        return self._observation_spaces[agent]
+
+    def action_space(self, agent: str) -> spaces.Space[Any]:
+        """The space of an agent's actions; the same object at each call."""
+        scene = self._check_agent(agent)
+        return scene.agents[self._slots[agent]].action_space
+
+    @property
+    def state_space(self) -> spaces.Space[Any]:
+        """The space of `state`. Raises AttributeError for a scene without one, as PettingZoo expects."""
+        space = self.scene.state_space
+        if space is None:
+            raise AttributeError("the scene has no state space: its root node has no get_state()")
+        return space
+
+    def state(self) -> Any:
+        """The state of the whole arena at the last reset or step.
+
+        Raises:
+            ResetNeededError: There was no reset yet.
+            SceneError: The scene's root has no get_state().
+        """
+        self.check_reset("state")
+        if self.scene.state_space is None:
+            raise errors.SceneError(
+                "The scene has no state.",
+                where="the root node of the arena",
+                expected="the methods get_state() and get_state_space()",
+                got="neither",
+                remedy="Add them to the script of the scene's root node.",
+            )
+        assert self._worker is not None
+        assert self._reply is not None
+        return self._worker.layout.state(self._reply, 0)
+
+    # -- Episodes ------------------------------------------------------------------------------------------------------
+
+    def reset(self, seed: int | None, options: Mapping[str, Any] | None) -> Outcome:
+        """Begin an episode. The infos hold the `seed` that the scene got.
+
+        Raises:
+            InvalidOptionError: The seed is out of range, or the scene rejects an option.
+            GodotMarlError: The game failed; `reset` starts it again.
+        """
+        if seed is not None:
+            if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed <= MAX_SEED:
+                expected = f"an integer from 0 to {MAX_SEED}"
+                raise errors.InvalidOptionError(
+                    "The seed is out of range.", where="seed", expected=expected, got=repr(seed)
+                )
+            self._rng, _ = seeding.np_random(int(seed))
+        scene = self.start()
+        episode_seed = int(seed) if seed is not None else int(self._rng.integers(2**31))
+        if options and not scene.takes_options:
+            logger.debug("nothing in the scene has set_options; these options reach nobody: %s", options)
+        with self._worker_at_work() as worker:
+            self._reply = worker.reset({0: (episode_seed, options or {})})
+            self._was_reset = True
+            self._steps = 0
+            self.live = []
+            outcome = self._outcome(self._reply)
+        for info in outcome.infos.values():
+            info["seed"] = episode_seed
+        return outcome
+
+    def step(self, actions: Mapping[str, Any]) -> Outcome:
+        """Let these agents act.
+
+        Raises:
+            InvalidActionError: An action is outside its space.
+            InvalidObservationError: The scene answered something that is not in its space.
+            GodotMarlError: The game failed; `reset` starts it again.
+        """
+        if self.options.checks:
+            for name, action in actions.items():
+                check_action(name, self.action_space(name), action)
+        with self._worker_at_work() as worker:
+            self._reply = worker.step([{self._slots[name]: action for name, action in actions.items()}])
+            self._steps += 1
+            return self._outcome(self._reply)
+
+    def _outcome(self, reply: Reply) -> Outcome:
+        flags = reply.flags[0].tolist()
+        known = set(self.live)
+        joined = [name for name, slot in self._slots.items() if name not in known and flags[slot] & OBSERVED]
+        present = [*self.live, *joined]
+        for name in joined if self._steps else ():
+            if not flags[self._slots[name]] & JOINED:
+                raise self._broken_reply(name, "an agent that is observed though its episode was over")
+        observations = {name: self._observe(reply, name, flags[self._slots[name]]) for name in present}
+        infos = self._infos(reply, present)
+        for name in present:
+            if flags[self._slots[name]] & LEFT:
+                infos[name]["left"] = True
+        over_time = self.options.max_episode_steps is not None and self._steps >= self.options.max_episode_steps
+        terminations = {name: bool(flags[self._slots[name]] & TERMINATED) for name in present}
+        truncations = {
+            name: bool(flags[self._slots[name]] & TRUNCATED) or (over_time and not terminations[name])
+            for name in present
+        }
+        rewards = dict(zip(present, self._checker.rewards(reply, [self._slots[n] for n in present]), strict=True))
+        self._last_observations = dict(observations)
+        ended = {name for name in present if terminations[name] or truncations[name]}
+        self.live = [name for name in self._slots if name in observations and name not in ended]
+        turns = [name for name in self.live if flags[self._slots[name]] & TURN]
+        if self.scene.turns and self.live and len(turns) != 1:
+            raise self._broken_reply(", ".join(turns) or "turns", f"the turn of {len(turns)} agents")
+        return Outcome(observations, rewards, terminations, truncations, infos, turns[0] if turns else None)
+
+    def _observe(self, reply: Reply, name: str, flag: int) -> Any:
+        if not flag & OBSERVED:
+            if flag & LEFT:
+                return self._last_observations[name]
+            raise self._broken_reply(name, "neither an observation nor that it left")
+        assert self._worker is not None
+        slot = self._slots[name]
+        observation = self._worker.layout.observation(reply, 0, slot)
+        if self.options.checks:
+            self._checker.check(slot, observation)
+        mask = self._worker.layout.mask(reply, 0, slot)
+        if mask is not None and self.options.mask_in_observation:
+            return {"observation": observation, "action_mask": mask}
+        return observation
+
+    def _infos(self, reply: Reply, names: list[str]) -> Infos:
+        assert self._worker is not None
+        infos: Infos = {name: dict(reply.infos[0].get(name, {})) for name in names}
+        for name in names:
+            mask = self._worker.layout.mask(reply, 0, self._slots[name])
+            if mask is not None:
+                infos[name]["action_mask"] = mask
+        return infos
+
+    # -- Pictures and the end ------------------------------------------------------------------------------------------
+
+    def render(self) -> np.ndarray[Any, Any] | None:
+        """The current frame.
+
+        Returns:
+            Uint8 of shape (height, width, 3) for render_mode "rgb_array"; None for "human", which shows itself, and
+            (with a warning) for None. With `render_path` the frame is saved there, too.
+
+        Raises:
+            ResetNeededError: There was no reset yet.
+        """
+        self.check_reset("render")
+        mode = self.options.render_mode
+        if mode is None:
+            gymnasium.logger.warn("render() was called, but the environment was made without a render_mode")
+            return None
+        if mode == "human" and not self._frames.is_wanted:
+            return None
+        with self._worker_at_work() as worker:
+            frame = worker.render()
+        self._frames.save(frame)
+        return frame if mode == "rgb_array" else None
+
+    def close(self) -> None:
+        """End the game. Safe to call twice."""
+        self._is_closed = True
+        worker = self._forget_worker()
+        if worker is not None:
+            worker.close()
+
+    def _forget_worker(self) -> Worker | None:
+        worker, self._worker = self._worker, None
+        self._was_reset = False
+        self.live = []
+        return worker
+
+    @contextlib.contextmanager
+    def _worker_at_work(self) -> Iterator[Worker]:
+        """A fault ends the game: whoever goes on begins with a reset, and so with a new game."""
+        assert self._worker is not None
+        try:
+            yield self._worker
+        except BaseException:
+            worker = self._forget_worker()
+            if worker is not None:
+                worker.close(patience=0.0)
+            raise
+
+    def __del__(self) -> None:
+        """End the game with the object, for those who forget to close."""
+        # At Python's own end its supervisor does that, and threads can no longer be waited for.
+        if getattr(self, "_worker", None) is not None and not sys.is_finalizing():
+            worker = self._forget_worker()
+            if worker is not None:
+                worker.close(patience=0.0)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Carry options and handshake, never the game."""
+        return {
+            **self.__dict__,
+            "_worker": None,
+            "_reply": None,
+            "_was_reset": False,
+            "_last_observations": {},
+            "live": [],
+        }
+
+    # -- Checks --------------------------------------------------------------------------------------------------------
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise errors.ClosedEnvironmentError(
+                "The environment was closed.",
+                where=str(self._game or "the environment"),
+                expected="an open environment",
+                got="a call after close()",
+                remedy="Make a new one.",
+            )
+
+    def check_reset(self, method: str) -> None:
+        """Check that there is an episode.
+
+        Raises:
+            ClosedEnvironmentError: The environment was closed.
+            ResetNeededError: There was no reset, or the game failed since.
+        """
+        self._check_open()
+        if not self._was_reset:
+            raise errors.ResetNeededError(
+                f"{method}() was called before reset().",
+                where=f"{method}()",
+                expected="a call of reset() first",
+                got="none, or the game failed since",
+                remedy="Call reset().",
+            )
+
+    def _check_agent(self, agent: str) -> SceneDescription:
+        scene = self.scene
+        if agent not in self._slots:
+            raise errors.InvalidOptionError(
+                "There is no agent of this name.",
+                where="agent",
+                expected=f"one of {', '.join(self._slots)}",
+                got=repr(agent),
+                remedy="Use a name of possible_agents.",
+            )
+        return scene
+
+    @staticmethod
+    def _broken_reply(where: str, got: str) -> errors.ProtocolError:
+        return errors.ProtocolError(
+            "The game's reply contradicts itself.",
+            where=where,
+            expected="slot flags as in docs/protocol.md, clause 6.3",
+            got=got,
+            remedy="Install the addon that belongs to this package: godot-marl addon install PROJECT_FOLDER.",
+        )
