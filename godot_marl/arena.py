@@ -175,12 +175,8 @@ class Arena:
             InvalidOptionError: The seed is out of range, or the scene rejects an option.
             GodotMarlError: The game failed; `reset` starts it again.
         """
+        check_seed(seed)
         if seed is not None:
-            if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed <= MAX_SEED:
-                expected = f"an integer from 0 to {MAX_SEED}"
-                raise errors.InvalidOptionError(
-                    "The seed is out of range.", where="seed", expected=expected, got=repr(seed)
-                )
             self._rng, _ = seeding.np_random(int(seed))
         scene = self.start()
         episode_seed = int(seed) if seed is not None else int(self._rng.integers(2**31))
@@ -382,3 +378,15 @@ class Arena:
             got=got,
             remedy="Install the addon that belongs to this package: godot-marl addon install PROJECT_FOLDER.",
         )
+
+
+def check_seed(seed: object) -> None:
+    """Check the seed of a reset.
+
+    Raises:
+        InvalidOptionError: It is neither None nor an integer from 0 to 2**63 - 1.
+    """
+    is_integer = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
+    if seed is not None and not (is_integer and 0 <= seed <= MAX_SEED):  # type: ignore[operator]
+        expected = f"an integer from 0 to {MAX_SEED}"
+        raise errors.InvalidOptionError("The seed is out of range.", where="seed", expected=expected, got=repr(seed))

@@ -26,6 +26,9 @@ from godot_marl import errors
 from godot_marl.protocol import CLOSE_PROTOCOL, CLOSE_VERSION, SUBPROTOCOL, SUBPROTOCOL_PREFIX, version_error
 
 logger = logging.getLogger(__name__)
+# It tells of every connection that opens and closes, which is no news here.
+_websockets_logger = logging.getLogger(f"{__name__}.websockets")
+_websockets_logger.setLevel(logging.WARNING)
 
 DEFAULT_PORT = 8000
 _CHUNK = 1 << 20
@@ -147,6 +150,7 @@ class _Upgrade:
         self._protocol = ServerProtocol(
             origins=[None],
             max_size=_MAX_MESSAGE,
+            logger=_websockets_logger,
             # A function, not a method: websockets binds it to its own object.
             select_subprotocol=lambda _protocol, offers: self._select_subprotocol(offers),
         )

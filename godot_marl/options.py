@@ -41,6 +41,7 @@ class Options:
         observation_space: Replaces the scene's, likewise.
         start_timeout: Seconds until the game must have connected. None: 60, or 300 for a game that the user starts.
         step_timeout: Seconds until the game must have answered a request.
+        turn_timeout: In a scene whose agents take turns: seconds of the game until it must be somebody's turn.
         seed: Seeds the generator of the seeds for resets without one; None for a random one.
         max_episode_steps: Steps after which all agents that are still there are truncated; None for no limit.
         checks: Check each action before it is sent and each observation as it arrives.
@@ -64,6 +65,7 @@ class Options:
     observation_space: spaces.Space[Any] | Mapping[str, spaces.Space[Any]] | None = None
     start_timeout: float | None = None
     step_timeout: float = 60.0
+    turn_timeout: float = 10.0
     seed: int | None = None
     max_episode_steps: int | None = None
     checks: bool = True
@@ -95,7 +97,7 @@ class Options:
         for name in ("step_length", "physics_fps", "max_episode_steps"):
             value = getattr(self, name)
             _require(value is None or _is_int(value, 1), name, "an integer of at least 1, or None", value)
-        for name in ("start_timeout", "step_timeout"):
+        for name in ("start_timeout", "step_timeout", "turn_timeout"):
             value = getattr(self, name)
             fits = _is_number(value) and value > 0
             _require(fits or (value is None and name == "start_timeout"), name, "a number of seconds above 0", value)

@@ -12,7 +12,7 @@ from pettingzoo import ParallelEnv
 
 from godot_marl import errors
 from godot_marl.actions import check_names
-from godot_marl.arena import Arena, Infos
+from godot_marl.arena import Arena, Infos, check_seed
 from godot_marl.options import RENDER_MODES, Game, Options
 from godot_marl.protocol import SceneDescription
 
@@ -134,6 +134,7 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
             InvalidOptionError: The seed is out of range, or the scene rejects an option.
             GodotMarlError: The game failed; `reset` starts it again.
         """
+        check_seed(seed)
         self.start()
         outcome = self._arena.reset(seed, options)
         return outcome.observations, outcome.infos

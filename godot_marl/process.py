@@ -54,6 +54,7 @@ class GameProcess:
         self._folder = tempfile.TemporaryDirectory(prefix="godot-marl-", ignore_cleanup_errors=True)
         self._log = Path(self._folder.name) / "output.txt"
         self._log.touch()
+        self._seen = 0
         logger.debug("starting %s", self.command)
         self._supervisor = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-P", _supervisor.__file__],
@@ -125,6 +126,20 @@ class GameProcess:
         except OSError:
             return ""
         return "\n".join(text.splitlines()[-_TAIL_LINES:])
+
+    def fresh_output(self) -> str:
+        """What the game has printed since this was last asked; almost free if that is nothing."""
+        try:
+            size = os.stat(self._log).st_size
+            if size == self._seen:
+                return ""
+            with self._log.open("rb") as log:
+                log.seek(self._seen)
+                text = log.read(size - self._seen)
+        except OSError:
+            return ""
+        self._seen = size
+        return text.decode("utf-8", "replace")
 
     def whole_output(self, limit: int = 1 << 22) -> str:
         """What the game printed from the beginning, at most `limit` bytes."""

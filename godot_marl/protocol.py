@@ -38,6 +38,7 @@ class Configuration:
     step_length: int | None = None
     physics_fps: int | None = None
     real_time: bool = False
+    turn_timeout: float = 10.0
     action_space: SpaceOption = None
     observation_space: SpaceOption = None
 
@@ -51,6 +52,7 @@ class Configuration:
             "step_length": self.step_length,
             "physics_fps": self.physics_fps,
             "real_time": self.real_time,
+            "turn_timeout": self.turn_timeout,
             "action_spaces": _spaces_to_wire(self.action_space, "action_space"),
             "observation_spaces": _spaces_to_wire(self.observation_space, "observation_space"),
         }
@@ -299,7 +301,8 @@ class Session:
 _ERROR_OF_CODE: dict[str, type[errors.GodotMarlError]] = {
     "no_agent": errors.NoAgentError,
     "agent_name": errors.SceneError,
-    "agent_set": errors.SceneError,
+    "birth": errors.SceneError,
+    "turn": errors.SceneError,
     "space": errors.InvalidSpaceError,
     "observation": errors.InvalidObservationError,
     "state": errors.InvalidObservationError,

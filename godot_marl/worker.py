@@ -39,9 +39,10 @@ class Worker:
     Args:
         game: What to start; None with no command waits for a game that the user starts.
         options: The environment's options.
+        arenas: How many copies of the scene it hosts.
     """
 
-    def __init__(self, game: Game, options: Options) -> None:
+    def __init__(self, game: Game, options: Options, arenas: int = 1) -> None:
         self._game = game
         self._options = options
         self._process: GameProcess | None = None
@@ -49,9 +50,11 @@ class Worker:
         self._where = "the game"
         self._may_have_bridge = True
         configuration = Configuration(
+            arenas=arenas,
             step_length=options.step_length,
             physics_fps=options.physics_fps,
             real_time=options.render_mode == "human" or self._is_by_hand,
+            turn_timeout=options.turn_timeout,
             action_space=options.action_space,
             observation_space=options.observation_space,
         )
@@ -174,6 +177,7 @@ class Worker:
         try:
             self._send(message, deadline)
             answer = self._session_receive(deadline)
+            self._check_output()
             if not isinstance(answer, kind):
                 raise errors.ProtocolError(
                     "The game answered something else than what it was asked.",
@@ -185,6 +189,12 @@ class Worker:
             # Also for Ctrl-C in mid-step: the next request would meet the answer to this one.
             self.close(patience=0.0)
             raise
+
+    def _check_output(self) -> None:
+        """Find the script errors that the bridge cannot report: its logger needs a free place on the stack itself."""
+        error = script_error_in(self._process.fresh_output()) if self._process else None
+        if error is not None:
+            raise error
 
     def _send(self, message: str | bytes, deadline: float) -> None:
         assert self._link is not None

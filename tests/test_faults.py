@@ -141,20 +141,21 @@ def test_unknown_option() -> None:
     assert text.endswith("\n  got: 'steplength'\n  what to do: Did you mean step_length?")
 
 
-@pytest.mark.parametrize("seed", [-1, 2**63, 1.0, True, "1"])
-def test_bad_seed_is_found_before_a_game_starts(seed: Any) -> None:
-    env = godot_marl.parallel_env("no game at all")
-    with pytest.raises(errors.InvalidOptionError) as raised:
-        env.reset(seed=seed)
-    assert str(raised.value) == told(
-        "The seed is out of range.",
-        where="seed",
-        expected="an integer from 0 to 9223372036854775807",
-        got=repr(seed),
-    )
+def test_bad_seed(make: MakeEnv) -> None:
+    env = make("walker")
+    for seed in (-1, 2**63, 1.0, True, "1"):
+        with pytest.raises(errors.InvalidOptionError) as raised:
+            env.reset(seed=seed)
+        assert str(raised.value) == told(
+            "The seed is out of range.",
+            where="seed",
+            expected="an integer from 0 to 9223372036854775807",
+            got=repr(seed),
+        )
+    env.reset(seed=np.int64(7))
 
 
-def test_calls_out_of_order(make: MakeEnv) -> None:
+def test_calls_out_of_order(make: MakeEnv, scenes: Path) -> None:
     env = make("walker")
     for call in (lambda: env.step({"walker_0": 0}), env.state, env.render):
         with pytest.raises(errors.ResetNeededError) as raised:
@@ -171,7 +172,13 @@ def test_calls_out_of_order(make: MakeEnv) -> None:
     for call in (lambda: env.step({"walker_0": 0}), env.reset, env.render):
         with pytest.raises(errors.ClosedEnvironmentError) as closed:
             call()
-    assert str(closed.value) == told("The environment was closed.", where="scenes", remedy="Make a new one.")
+    assert str(closed.value) == told(
+        "The environment was closed.",
+        where=str(scenes),
+        expected="an open environment",
+        got="a call after close()",
+        remedy="Make a new one.",
+    )
 
 
 def test_wrong_actions_reach_nobody_and_the_episode_goes_on(make: MakeEnv) -> None:
@@ -482,6 +489,18 @@ def test_script_error_names_the_callers_of_the_function_that_failed(
     )
 
 
+def test_endless_recursion_is_an_error_too(make: MakeEnv, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The stack is full then, so nothing in the game can report it; Godot prints it.
+    monkeypatch.setenv("FAULT", "endless recursion")
+    env = make("failing")
+    with pytest.raises(errors.ScriptError) as raised:
+        play(env)
+    assert raised.value.what == (
+        "A script of the game failed: Stack overflow. Check for infinite recursion in your script."
+    )
+    assert (raised.value.where or "").endswith(", in _weigh()")
+
+
 # -- Methods that answer something wrong -------------------------------------------------------------------------------
 
 TYPES = {"get_reward": "a float", "is_done": "a bool", "is_truncated": "a bool", "get_info": "a Dictionary"}
@@ -757,19 +776,16 @@ def test_game_that_crashes_shows_where_its_scripts_were(make: MakeEnv, monkeypat
     assert "[1] apply_action (res://answering.gd:" in got
 
 
+@pytest.mark.parametrize("fault", ["get_reward", "reset"])
 def test_error_of_a_script_leaves_an_environment_that_can_be_reset(
-    make: MakeEnv, monkeypatch: pytest.MonkeyPatch
+    make: MakeEnv, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
+    monkeypatch.setenv("FAULT", fault)
     env = make("failing")
-    play(env)
-    for fault in ("get_reward", "reset"):
-        # The game that runs has read the variable as it was; the next one reads it anew.
-        env._drop_worker()
-        monkeypatch.setenv("FAULT", fault)
-        with pytest.raises(errors.ScriptError):
-            play(env)
-        monkeypatch.delenv("FAULT")
+    with pytest.raises(errors.ScriptError):
         play(env)
+    monkeypatch.delenv("FAULT")
+    play(env)
 
 
 # -- Addons of another version -----------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import logging
 import os
 import pickle
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -484,3 +485,33 @@ def test_exported_game_gets_no_argument_that_a_release_build_refuses(
     env = godot_marl.parallel_env(game)
     assert env.reset(seed=1)[0]["walker_0"].item() == 0
     env.close()
+
+
+@pytest.fixture(scope="module")
+def pack(engine: Engine, tmp_path_factory: pytest.TempPathFactory, scenes: Path) -> Path:
+    """The test scenes as a .pck file. (An exported game needs the export templates too, which are not everywhere.)"""
+    project = tmp_path_factory.mktemp("pack") / "scenes"
+    shutil.copytree(scenes, project, ignore=shutil.ignore_patterns("broken"))
+    options = ['export_filter="all_resources"', *(f'{key}=""' for key in ("include_filter", "exclude_filter"))]
+    preset = ["[preset.0]", 'name="Linux"', 'platform="Linux"', *options, 'export_path=""', "[preset.0.options]"]
+    (project / "export_presets.cfg").write_text("\n".join(preset) + "\n")
+    target = project.parent / "game.pck"
+    command = [str(engine.path), "--headless", "--path", str(project), "--export-pack", "Linux", str(target)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100, check=False)
+    assert target.is_file(), done.stdout + done.stderr
+    return target
+
+
+def test_pack_runs_its_main_scene_or_another(pack: Path) -> None:
+    for scene, agent in ((None, "walker_0"), ("res://team.tscn", "runner_0")):
+        env = godot_marl.parallel_env(pack, scene=scene)
+        assert env.reset(seed=1)[0][agent].item() == 0
+        env.close()
+
+
+def test_scene_that_a_pack_does_not_have(pack: Path) -> None:
+    env = godot_marl.parallel_env(pack, scene="res://nowhere.tscn")
+    with pytest.raises(errors.GameExitedError) as raised:
+        env.reset(seed=1)
+    assert (raised.value.exit_status, raised.value.where) == (1, str(pack))
+    assert "Cannot open file 'res://nowhere.tscn'" in str(raised.value)

@@ -1,5 +1,5 @@
 extends "res://call_agent.gd"
-## The same with every optional method of the interface.
+## The same with every optional method of the interface, but that of turns.
 
 
 func is_truncated() -> bool:
@@ -34,11 +34,6 @@ func set_seed(_own_seed: int) -> void:
 func set_options(options: Dictionary) -> Array:
 	_add("set_options(%s)" % ", ".join(PackedStringArray(options.keys())))
 	return []
-
-
-func is_turn() -> bool:
-	_add("is_turn")
-	return true
 
 
 func get_human_action() -> Array:

@@ -79,6 +79,8 @@ func set_options(_options: Dictionary) -> Array:
 
 
 func _weigh(index: int) -> float:
+	if OS.get_environment("FAULT") == "endless recursion":
+		return _weigh(index)
 	return float(_self_or_nothing("_weigh").get_index() * index)
 
 

@@ -13,9 +13,10 @@ var state_space := {}
 ## True if something in the arena has set_options.
 var takes_options := false
 
-var _names: PackedStringArray = []
-var _names_by_node := {}
-var _templates: Array[MarlAgent] = []
+## True if its agents take turns.
+var has_turns := false
+
+var _presence: MarlPresence
 var _state_plan: MarlPlan
 
 
@@ -23,36 +24,42 @@ func _init(arena_root: Node) -> void:
 	root = arena_root
 
 
+## Every slot's name, policy and spaces.
+func get_slots() -> Array[MarlSlot]:
+	return _presence.slots
+
+
 ## Finds the agents and their spaces. [param configuration] is Python's configure message.
 func discover(configuration: Dictionary) -> MarlProblem:
 	var found := MarlDiscovery.new(root)
 	warnings = found.warnings
-	if found.problem:
+	if found.problem and not _may_be_empty(found.problem):
 		return found.problem
-	agents = found.agents
-	for agent in agents:
-		var problem := agent.set_spaces(
-			_given(configuration, "observation_spaces", agent.name),
-			_given(configuration, "action_spaces", agent.name)
-		)
-		if problem:
-			return problem
-		_names.append(agent.name)
-		_names_by_node[agent.node.get_instance_id()] = agent.name
+	_presence = MarlPresence.new(root, agents)
+	var problem := _presence.declare(found.agents, configuration)
+	if problem:
+		return problem
+	agents.resize(get_slots().size())
+	takes_options = root.has_method("set_options")
+	for agent in found.agents:
 		takes_options = takes_options or agent.node.has_method("set_options")
-	_templates = agents.duplicate()
-	takes_options = takes_options or root.has_method("set_options")
+		has_turns = has_turns or agent.node.has_method("is_turn")
 	return _discover_state()
 
 
 ## Begins an episode: the arena's root first, then the agents that are there after it.
 func begin(episode_seed: int, options: Dictionary) -> MarlProblem:
+	var options_of_episode := MarlOptions.new(options)
+	options_of_episode.pass_to(root)
 	if root.has_method("reset_arena"):
 		root.call("reset_arena")
-	var problem := _look_up_agents()
+	var problem := _look_up_agents(episode_seed)
 	if problem:
 		return problem
-	problem = _pass_options(options)
+	for agent in agents:
+		if agent and agent.node != root:
+			options_of_episode.pass_to(agent.node)
+	problem = options_of_episode.get_problem()
 	if problem:
 		return problem
 	for agent in agents:
@@ -72,90 +79,90 @@ func apply(actions: Array, first: int) -> void:
 
 ## Adds what all agents see; [param first] at the beginning of an episode.
 func observe(reply: MarlReply, first: bool) -> MarlProblem:
+	var problem := _presence.compare()
+	if problem:
+		return problem
 	var infos := {}
+	var living := 0
+	var turns: Array[MarlAgent] = []
 	for slot in agents.size():
 		var agent := agents[slot]
-		var template := _templates[slot]
-		if agent == null or not agent.live:
-			reply.skip_slot(template.observation_plan, template.mask_size)
+		if agent == null or not agent.live or agent.is_gone():
+			_skip_slot(reply, slot, first)
 			continue
-		if agent.is_gone():
-			agent.live = false
-			var flags := 0 if first else MarlReply.Flag.TERMINATED | MarlReply.Flag.LEFT
-			reply.skip_slot(template.observation_plan, template.mask_size, flags)
-			continue
-		var problem := agent.observe_first(reply, infos) if first else agent.observe(reply, infos)
+		var is_new := first or agent.has_joined
+		problem = agent.observe_first(reply, infos) if is_new else agent.observe(reply, infos)
 		if problem:
 			return problem
+		if agent.live:
+			living += 1
+			if has_turns and agent.is_turn():
+				turns.append(agent)
+				reply.flags[-1] |= MarlReply.Flag.TURN
+	if has_turns and living > 0 and turns.size() != 1:
+		return _turn_problem(turns)
 	reply.infos.append(infos)
 	return _observe_state(reply)
 
 
+## True while agents that take turns live, and it is nobody's turn. Asks is_done once more.
+func is_between_turns() -> bool:
+	if not has_turns:
+		return false
+	var somebody_lives := false
+	for agent in agents:
+		if agent and agent.live and not agent.is_gone() and not agent.is_over():
+			somebody_lives = true
+			if agent.is_turn():
+				return false
+	return somebody_lives
+
+
 ## Adds empty slots for an arena that has no part in a reply.
 func skip(reply: MarlReply) -> void:
-	for template in _templates:
-		reply.skip_slot(template.observation_plan, template.mask_size)
+	for slot in get_slots():
+		reply.skip_slot(slot.observation_plan, slot.mask_size)
 	if _state_plan:
 		reply.observations.skip(_state_plan)
 	reply.infos.append({})
 
 
-func _look_up_agents() -> MarlProblem:
-	var found := MarlDiscovery.new(root, _names_by_node)
-	if found.problem:
+func _skip_slot(reply: MarlReply, index: int, first: bool) -> void:
+	var agent := agents[index]
+	var flags := 0
+	if agent and agent.live:
+		agent.live = false
+		flags = 0 if first else MarlReply.Flag.TERMINATED | MarlReply.Flag.LEFT
+	var slot := get_slots()[index]
+	reply.skip_slot(slot.observation_plan, slot.mask_size, flags)
+
+
+func _look_up_agents(episode_seed: int) -> MarlProblem:
+	var found := MarlDiscovery.new(root, _presence.names_by_node())
+	if found.problem and not _may_be_empty(found.problem):
 		return found.problem
 	agents.fill(null)
-	for agent in found.agents:
-		var slot := _names.find(agent.name)
-		if slot < 0:
-			return MarlProblem.new(
-				"agent_set",
-				"After the reset there is an agent that was not there at the start.",
-				agent.path,
-				"one of %s" % ", ".join(_names),
-				agent.name,
-				"Let every agent be in the scene from the beginning."
-			)
-		agent.take_spaces(_templates[slot])
-		agents[slot] = agent
-		_names_by_node[agent.node.get_instance_id()] = agent.name
-	return null
+	return _presence.begin(found.agents, episode_seed)
 
 
-# A key is rejected when everybody who was asked rejects it: two kinds of agents may each know
-# options of their own.
-func _pass_options(options: Dictionary) -> MarlProblem:
-	var asked: Array[Node] = []
-	if root.has_method("set_options"):
-		asked.append(root)
-	for agent in agents:
-		if agent and agent.node != root and agent.node.has_method("set_options"):
-			asked.append(agent.node)
-	var rejections := {}
-	for node in asked:
-		var rejected: Variant = node.call("set_options", options)
-		if not (rejected is Array or rejected is PackedStringArray):
-			return MarlProblem.new(
-				"options",
-				"set_options() must answer the keys that it rejects.",
-				"%s.set_options()" % node.get_path(),
-				"an Array of keys, empty if all are fine",
-				MarlProblem.describe(rejected),
-				"Return [] when every option is known."
-			)
-		for key: Variant in Array(rejected):
-			rejections[key] = rejections.get(key, 0) + 1
-	for key: Variant in rejections:
-		if rejections[key] == asked.size():
-			return MarlProblem.new(
-				"options",
-				"The scene rejects a reset option.",
-				"%s.set_options()" % asked[0].get_path(),
-				"an option that the scene knows",
-				"%s" % key,
-				"Leave it out of reset(options=...), or let set_options() accept it."
-			)
-	return null
+# An arena that declares agents that come later may have none yet.
+func _may_be_empty(problem: MarlProblem) -> bool:
+	return problem.code == "no_agent" and root.has_method("get_possible_agents")
+
+
+func _turn_problem(turns: Array[MarlAgent]) -> MarlProblem:
+	var paths: PackedStringArray = []
+	for agent in turns if turns else agents:
+		if agent and agent.live:
+			paths.append(agent.path)
+	return MarlProblem.new(
+		"turn",
+		"It is the turn of several agents." if turns else "It is nobody's turn.",
+		".is_turn(), ".join(paths) + ".is_turn()",
+		"exactly one live agent that answers true" + ("" if turns else " within turn_timeout"),
+		"true from %d of them" % turns.size(),
+		"Let the scene's rules make it the turn of one agent until the episode is over."
+	)
 
 
 # Physics sees a node's new place only once its transform is flushed, which Godot does at the end
@@ -206,8 +213,3 @@ func _observe_state(reply: MarlReply) -> MarlProblem:
 		problem[1],
 		"Answer as many numbers as get_state_space() says, each a number."
 	)
-
-
-static func _given(configuration: Dictionary, member: String, agent: String) -> Dictionary:
-	var by_agent: Dictionary = configuration.get(member, {})
-	return by_agent.get(agent, by_agent.get("*", {}))

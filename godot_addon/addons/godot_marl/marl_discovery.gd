@@ -15,7 +15,13 @@ var _nodes_by_name := {}
 ## Looks below [param root], itself included. Nodes whose names are in [param known] (by instance
 ## id) keep them, whoever else has come or gone.
 func _init(root: Node, known: Dictionary = {}) -> void:
-	_visit(root)
+	var whole: Array[Node] = []
+	var partial: Array[Node] = []
+	_collect(root, whole, partial)
+	for node in whole:
+		agents.append(MarlAgent.new(node))
+	for node in partial:
+		_warn(node, MarlAgent.methods_of(node))
 	for agent in agents:
 		if agent.node.has_method("get_agent_name"):
 			_take_own_name(agent)
@@ -39,20 +45,37 @@ func _init(root: Node, known: Dictionary = {}) -> void:
 
 ## The agent's name when its node is called [param node_name], without the index.
 static func base_name(node_name: String) -> String:
-	var base := node_name.to_snake_case().rstrip("0123456789").rstrip("_ ").replace(" ", "_")
+	# A node that Godot had to name itself is called like @Sheep@2.
+	var base := (
+		node_name
+		. replace("@", " ")
+		. strip_edges()
+		. to_snake_case()
+		. rstrip("0123456789")
+		. rstrip("_ ")
+		. replace(" ", "_")
+	)
 	return base if base else "agent"
 
 
-func _visit(node: Node) -> void:
+## The nodes below [param root], itself included, that have the agent interface, in tree order.
+static func agent_nodes_below(root: Node) -> Array[Node]:
+	var nodes: Array[Node] = []
+	_collect(root, nodes, [])
+	return nodes
+
+
+# Nodes queued for deletion are left out, with all below them.
+static func _collect(node: Node, whole: Array[Node], partial: Array[Node]) -> void:
 	if node.is_queued_for_deletion():
 		return
-	var methods := MarlAgent.methods_of(node)
-	if methods.size() == MarlAgent.REQUIRED.size():
-		agents.append(MarlAgent.new(node))
-	elif methods.size() >= 3:
-		_warn(node, methods)
+	var count := MarlAgent.methods_of(node).size()
+	if count == MarlAgent.REQUIRED.size():
+		whole.append(node)
+	elif count >= 3:
+		partial.append(node)
 	for child in node.get_children():
-		_visit(child)
+		_collect(child, whole, partial)
 
 
 func _take_own_name(agent: MarlAgent) -> void:

@@ -51,6 +51,25 @@ static func of_script_errors(script_errors: Array[Dictionary]) -> MarlProblem:
 	)
 
 
+## A method of an agent that answered something of the wrong type or size.
+static func of_answer(
+	answer_code: String,
+	agent: String,
+	path: String,
+	method: String,
+	answer_expected: String,
+	answer: Variant
+) -> MarlProblem:
+	return MarlProblem.new(
+		answer_code,
+		"Agent %s: %s() answered something of the wrong type or size." % [agent, method],
+		"%s.%s()" % [path, method],
+		answer_expected,
+		describe(answer),
+		"Give %s() its return type, and a return on every path." % method
+	)
+
+
 ## The problem as members of a control message.
 func to_dictionary() -> Dictionary:
 	return {

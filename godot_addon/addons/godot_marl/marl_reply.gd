@@ -4,7 +4,7 @@ extends RefCounted
 ## (section 7).
 
 ## The bits of a slot's flags, clause 6.3.
-enum Flag { OBSERVED = 1, TERMINATED = 2, TRUNCATED = 4, LEFT = 16 }
+enum Flag { OBSERVED = 1, TERMINATED = 2, TRUNCATED = 4, JOINED = 8, LEFT = 16, TURN = 32 }
 
 const _KIND_REPLY := 2
 const _KIND_FRAME := 3

@@ -6,6 +6,8 @@ extends RefCounted
 var arenas: Array[MarlArena] = []
 ## How many physics frames a step has.
 var step_length := 1
+## How many physics frames may pass until it is somebody's turn.
+var turn_frames := 0
 
 var _layout: MarlLayout
 var _reply := MarlReply.new()
@@ -27,12 +29,14 @@ func configure(configuration: Dictionary) -> MarlProblem:
 		step_length = int(configuration["step_length"] as float)
 	if configuration.get("physics_fps") != null:
 		Engine.physics_ticks_per_second = int(configuration["physics_fps"] as float)
+	var turn_seconds: float = configuration.get("turn_timeout", 10.0)
+	turn_frames = int(turn_seconds * Engine.physics_ticks_per_second)
 	for arena in arenas:
 		var problem := arena.discover(configuration)
 		if problem:
 			return problem
 	var plans: Array[MarlPlan] = []
-	for agent in arenas[0].agents:
+	for agent in arenas[0].get_slots():
 		# Without an action space Python says which agent lacks one; nothing is stepped then.
 		var known := not agent.action_space.is_empty()
 		plans.append(MarlPlan.of(agent.action_space if known else MarlSpace.discrete(1)))
@@ -43,7 +47,7 @@ func configure(configuration: Dictionary) -> MarlProblem:
 ## The members of the scene message, clause 2.3.
 func describe_scene() -> Dictionary:
 	var agents := []
-	for agent in arenas[0].agents:
+	for agent in arenas[0].get_slots():
 		(
 			agents
 			. append(
@@ -63,6 +67,7 @@ func describe_scene() -> Dictionary:
 		"arenas": arenas.size(),
 		"agents": agents,
 		"state_space": arenas[0].state_space if arenas[0].state_space else null,
+		"turns": arenas[0].has_turns,
 		"takes_options": arenas[0].takes_options,
 		"warnings": arenas[0].warnings,
 	}
@@ -120,6 +125,14 @@ func apply_actions() -> void:
 	for arena in arenas:
 		arena.apply(_actions, first)
 		first += arena.agents.size()
+
+
+## True while an arena whose agents take turns waits for its rules to name the next.
+func is_between_turns() -> bool:
+	for arena in arenas:
+		if arena.is_between_turns():
+			return true
+	return false
 
 
 ## Answers a step: the problem, or null and the reply in [param into].

@@ -1,0 +1,227 @@
+class_name MarlSession
+extends RefCounted
+## The conversation with Python, frame by frame: when the game waits, steps, and answers.
+
+## Where in the conversation it is.
+enum Phase { CONNECTING, GREETING, IDLE, STEPPING, SETTLING, ENDED }
+
+const _UNREACHABLE := (
+	"no Python server answered at %s within %s seconds. Start Python first, or switch the "
+	+ "bridge's property enabled off to play the scene without Python."
+)
+# How long a window waits for Python's next request before it lets a frame pass without a step.
+const _WINDOW_PATIENCE_USEC := 4000
+const _SPIN_USEC := 500
+const _LONGEST_NAP_USEC := 1000
+
+var _bridge: MarlBridge
+var _link: MarlLink
+var _logger: MarlLogger
+var _requests := MarlRequests.new()
+var _phase := Phase.CONNECTING
+var _blocking := false
+var _has_paused := false
+var _frames_left := 0
+var _frames_passed := 0
+var _frames_waited := 0
+var _request := 0
+var _reset_message := {}
+
+
+## Talks over [param link], which is connecting, for [param bridge].
+func _init(bridge: MarlBridge, link: MarlLink, logger: MarlLogger) -> void:
+	_bridge = bridge
+	_link = link
+	_logger = logger
+	_requests.step_length = bridge.step_length
+	# A window stays alive while it waits; without one nothing happens until Python answers.
+	_blocking = DisplayServer.get_name() == "headless"
+
+
+## Call it first in every physics frame.
+func pass_frame() -> void:
+	if _phase == Phase.ENDED:
+		return
+	if _phase == Phase.STEPPING or _phase == Phase.SETTLING:
+		if _frames_left > 0:
+			_count_frame()
+			return
+		if _frames_waited < _requests.turn_frames and _requests.is_between_turns():
+			_frames_waited += 1
+			_frames_passed += 1
+			return
+		_answer()
+	var begin := Time.get_ticks_usec()
+	while not _advance():
+		var waited := Time.get_ticks_usec() - begin
+		if not _blocking and waited > _WINDOW_PATIENCE_USEC:
+			_set_paused(true)
+			return
+		if waited > _SPIN_USEC:
+			OS.delay_usec(clampi(waited >> 4, 50, _LONGEST_NAP_USEC))
+	if _phase == Phase.STEPPING or _phase == Phase.SETTLING:
+		_set_paused(false)
+		_count_frame()
+
+
+# The tree's pause belongs to the scene, save where a window waits for Python.
+func _set_paused(paused: bool) -> void:
+	if paused != _has_paused:
+		_has_paused = paused
+		_bridge.get_tree().paused = paused
+
+
+func _count_frame() -> void:
+	_frames_left -= 1
+	_frames_passed += 1
+	if _phase == Phase.STEPPING:
+		_requests.apply_actions()
+
+
+# True when the frame may go on: a step or the frames after a reset have begun, or all is over.
+func _advance() -> bool:
+	if _phase == Phase.ENDED:
+		return true
+	match _link.poll():
+		MarlLink.State.CONNECTING:
+			return false
+		MarlLink.State.UNREACHABLE:
+			return _fail(_UNREACHABLE % [_link.url, _bridge.connect_timeout])
+		MarlLink.State.LOST:
+			var reason := _link.get_close_reason()
+			return _fail("Python closed the connection: %s" % reason) if reason else _end(0)
+	if _phase == Phase.CONNECTING:
+		_greet()
+	while _link.has_message():
+		_take(_link.receive())
+		if _phase != Phase.IDLE and _phase != Phase.GREETING:
+			return true
+	return false
+
+
+func _greet() -> void:
+	_phase = Phase.GREETING
+	_send("hello", MarlControl.hello_of(_bridge.get_tree().current_scene))
+
+
+func _take(message: Variant) -> void:
+	if message is PackedByteArray:
+		_take_step(message as PackedByteArray)
+		return
+	var control := MarlControl.read(message as String)
+	match [control.get("type"), _phase]:
+		["configure", Phase.GREETING]:
+			_configure(control)
+		["reset", Phase.IDLE]:
+			_take_reset(control)
+		["render", Phase.IDLE]:
+			var frames: Array[PackedByteArray] = []
+			_request = int(control.get("request", 0) as float)
+			_send_answer(_requests.answer_render(control, frames), frames)
+		["close", _]:
+			_end(0)
+		_:
+			_refuse("%s does not belong here" % control.get("type", "a text without type"))
+
+
+func _configure(control: Dictionary) -> void:
+	if int(control.get("protocol", 0) as float) != MarlControl.PROTOCOL:
+		_refuse("this addon speaks protocol %d" % MarlControl.PROTOCOL)
+		return
+	for member: String in ["action_spaces", "observation_spaces"]:
+		control[member] = MarlControl.from_json(control.get(member, {}))
+	_blocking = not control.get("real_time", true)
+	var roots: Array[Node] = [_bridge.find_arena_root()]
+	var arenas := int(control.get("arenas", 1) as float)
+	if arenas > 1:
+		roots = MarlCopies.make(_bridge, roots[0], arenas)
+	for root in roots:
+		_requests.arenas.append(MarlArena.new(root))
+	var problem := _requests.configure(control)
+	if _report(problem):
+		return
+	_phase = Phase.IDLE
+	_send("scene", _requests.describe_scene())
+
+
+func _take_reset(control: Dictionary) -> void:
+	_request = int(control.get("request", 0) as float)
+	_reset_message = control
+	if _report(_requests.reset(control)):
+		return
+	_phase = Phase.SETTLING
+	_frames_left = _bridge.settle_frames
+	if _frames_left == 0 and _requests.is_between_turns():
+		_frames_left = 1
+	if _frames_left == 0:
+		_answer()
+
+
+func _take_step(message: PackedByteArray) -> void:
+	var problem := _requests.begin_step(message) if _phase == Phase.IDLE else "no step now"
+	if problem:
+		_refuse(problem)
+		return
+	_request = message.decode_u32(4)
+	_phase = Phase.STEPPING
+	_frames_left = _requests.step_length
+
+
+func _answer() -> void:
+	var replies: Array[PackedByteArray] = []
+	var problem: MarlProblem
+	if _phase == Phase.SETTLING:
+		problem = _requests.answer_reset(_reset_message, _frames_passed, replies)
+	else:
+		problem = _requests.answer_step(_request, _frames_passed, replies)
+	_phase = Phase.IDLE
+	_frames_passed = 0
+	_frames_waited = 0
+	_send_answer(problem, replies)
+
+
+func _send_answer(problem: MarlProblem, replies: Array[PackedByteArray]) -> void:
+	if _report(problem):
+		return
+	for reply in replies:
+		var error := _link.send_bytes(reply)
+		if error != OK:
+			_fail("a reply of %d bytes could not be sent (error %d)" % [reply.size(), error])
+
+
+# Sends the script errors, or else the problem. True if there was either.
+func _report(problem: MarlProblem) -> bool:
+	var script_errors := _logger.take()
+	if problem == null and script_errors.is_empty():
+		return false
+	var members := {}
+	if problem:
+		members = problem.to_dictionary()
+	if script_errors:
+		members = MarlProblem.of_script_errors(script_errors).to_dictionary()
+	members["request"] = _request
+	members["script_errors"] = script_errors
+	_phase = Phase.IDLE
+	_send("error", members)
+	return true
+
+
+func _send(type: String, members: Dictionary) -> void:
+	_link.send_text(MarlControl.write(type, members))
+
+
+func _refuse(reason: String) -> void:
+	printerr("godot-marl: Python sent a message that the protocol does not allow: ", reason)
+	_link.close(MarlControl.CLOSE_PROTOCOL, reason)
+	_end(1)
+
+
+func _fail(reason: String) -> bool:
+	printerr("godot-marl: ", reason)
+	return _end(1)
+
+
+func _end(status: int) -> bool:
+	_phase = Phase.ENDED
+	_bridge.get_tree().quit(status)
+	return true
