@@ -82,6 +82,7 @@ class Arena:
             GodotMarlError: The game could not be started; the type tells why.
         """
         self._check_open()
+        self._leave_inherited_worker()
         if self._worker is None:
             worker = Worker(self._game, self.options)
             self._take_scene(worker.start())
@@ -297,6 +298,11 @@ class Arena:
         self.live = []
         return worker
 
+    def _leave_inherited_worker(self) -> None:
+        """A forked child starts a game of its own: two processes cannot talk over one socket."""
+        if self._worker is not None and self._worker.is_inherited:
+            self._forget_worker()
+
     @contextlib.contextmanager
     def _worker_at_work(self) -> Iterator[Worker]:
         """A fault ends the game: whoever goes on begins with a reset, and so with a new game."""
@@ -348,6 +354,7 @@ class Arena:
             ResetNeededError: There was no reset, or the game failed since.
         """
         self._check_open()
+        self._leave_inherited_worker()
         if not self._was_reset:
             raise errors.ResetNeededError(
                 f"{method}() was called before reset().",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import secrets
 import signal
 import time
@@ -48,6 +49,7 @@ class Worker:
         self._process: GameProcess | None = None
         self._link: Link | None = None
         self._where = "the game"
+        self._owner = os.getpid()
         self._may_have_bridge = True
         configuration = Configuration(
             arenas=arenas,
@@ -155,8 +157,15 @@ class Worker:
         """A frame: uint8 of shape (height, width, 3)."""
         return self._exchange(self._session.render(0, self._options.render_size), np.ndarray)
 
+    @property
+    def is_inherited(self) -> bool:
+        """True in a forked child: the game and its socket are the parent's."""
+        return self._owner != os.getpid()
+
     def close(self, patience: float = _EXIT_PATIENCE) -> None:
-        """End the game and wait until it is gone. Safe to call twice."""
+        """End the game and wait until it is gone. Safe to call twice; in a forked child it does nothing."""
+        if self.is_inherited:
+            return
         link, process = self._link, self._process
         self._link = self._process = None
         if link is not None:

@@ -220,3 +220,32 @@ print(time.monotonic() - begin, flush=True)
     assert child.process.stdout is not None
     assert float(child.process.stdout.readline()) < LIMIT
     assert child.processes == {}
+
+
+_FORKED = """
+import os, sys
+import godot_marl
+env = godot_marl.parallel_env(sys.argv[1], scene="walker.tscn")
+env.reset(seed=1)
+child = os.fork()
+if child == 0:
+    try:
+        env.step({env.possible_agents[0]: 0})
+    except godot_marl.errors.ResetNeededError:
+        env.reset(seed=1)
+        env.step(dict.fromkeys(env.agents, 0))
+        env.close()
+        os._exit(7)
+    os._exit(1)
+_, status = os.waitpid(child, 0)
+env.step(dict.fromkeys(env.agents, 0))
+env.close()
+print(os.waitstatus_to_exitcode(status))
+"""
+
+
+def test_a_forked_child_starts_its_own_game_and_leaves_the_parents_alone(scenes: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _FORKED, str(scenes)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "7"
