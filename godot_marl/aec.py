@@ -14,16 +14,6 @@ from godot_marl.parallel import GodotParallelEnv, metadata_of
 from godot_marl.turns import GodotTurnEnv
 
 
-class SimultaneousEnv(parallel_to_aec_wrapper):
-    """PettingZoo's own conversion: all agents of a round act on the same step of the game."""
-
-    @property
-    def policies(self) -> dict[str, str]:
-        """Which policy each agent shares, by agent name."""
-        policies: dict[str, str] = self.env.policies
-        return policies
-
-
 def raw_env(game: Game = None, **options: Any) -> AECEnv[str, Any, Any]:
     """Make a PettingZoo AECEnv of a Godot scene, without the wrapper that enforces the order of calls.
 
@@ -57,4 +47,4 @@ def env(game: Game = None, **options: Any) -> AECEnv[str, Any, Any]:
 def to_aec(parallel: GodotParallelEnv) -> AECEnv[str, Any, Any]:
     """Start a parallel environment and turn it into an AECEnv without the wrapper that enforces the order of calls."""
     parallel.start()
-    return SimultaneousEnv(parallel)
+    return parallel_to_aec_wrapper(parallel)

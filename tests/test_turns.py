@@ -104,7 +104,7 @@ def test_mask_is_in_the_observation_and_in_the_info(make_env: MakeEnv) -> None:
 @pytest.mark.filterwarnings("ignore:Observation numpy array is all zeros:UserWarning")
 # A masked observation is a Dict, as in PettingZoo's classic games.
 @pytest.mark.filterwarnings("ignore:Observation space for each agent probably should be:UserWarning")
-@pytest.mark.filterwarnings("ignore:Observation is not NumPy array:UserWarning")
+@pytest.mark.filterwarnings("ignore:Observation is not a NumPy array:UserWarning")
 def test_pettingzoo_api(make_env: MakeEnv, scene: str) -> None:
     api_test(make_env(scene), num_cycles=60)
 

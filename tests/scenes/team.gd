@@ -2,7 +2,13 @@ extends Node
 ## The root of an arena with a state. The reset option "absent" takes members out for an episode.
 
 var _episodes := 0
+var _wanted: Array = []
 var _absent: Array[Node] = []
+
+
+func set_options(options: Dictionary) -> Array:
+	_wanted = options.get("absent", [])
+	return options.keys().filter(func(key: String) -> bool: return key != "absent")
 
 
 func reset_arena() -> void:
@@ -10,14 +16,10 @@ func reset_arena() -> void:
 	for member in _absent:
 		add_child(member)
 	_absent.clear()
-
-
-func set_options(options: Dictionary) -> Array:
-	for node_name: String in options.get("absent", []):
+	for node_name: String in _wanted:
 		var member := get_node(node_name)
 		remove_child(member)
 		_absent.append(member)
-	return options.keys().filter(func(key: String) -> bool: return key != "absent")
 
 
 func get_state() -> Dictionary:
