@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from godot_marl.cli.addon import addon_command
+from godot_marl.cli.check import check_command
 from godot_marl.cli.engine import engine_command
 from godot_marl.cli.play import play_command
 from godot_marl.cli.train import train_command
@@ -40,6 +41,7 @@ def main(verbose: bool) -> None:
 
 
 main.add_command(addon_command)
+main.add_command(check_command)
 main.add_command(engine_command)
 main.add_command(play_command)
 main.add_command(train_command)

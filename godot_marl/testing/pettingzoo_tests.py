@@ -1,0 +1,143 @@
+"""Runs PettingZoo's own tests on a scene, and says what their warnings mean for it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from gymnasium import spaces
+from pettingzoo import AECEnv
+from pettingzoo.test import api_test, parallel_api_test, seed_test, state_test
+from pettingzoo.test.state_test import test_state as check_states
+from pettingzoo.test.state_test import test_state_space as check_state_space
+from pettingzoo.utils.wrappers import OrderEnforcingWrapper
+
+from godot_marl.aec import to_aec
+from godot_marl.arena import Arena, Outcome
+from godot_marl.errors import GodotMarlError
+from godot_marl.observations import ObservationOutOfBoundsWarning
+from godot_marl.options import Game, Options
+from godot_marl.parallel import GodotParallelEnv, metadata_of
+from godot_marl.protocol import SceneDescription
+from godot_marl.testing.report import Finding, Level
+from godot_marl.turns import GodotTurnEnv
+
+CHECK = "pettingzoo"
+
+_THEIR_OPTIONS = {"options": 1}
+
+# What is normal for a scene, by the words of PettingZoo's warning, and what to say about it.
+_NORMAL = {
+    "is all zeros": "Normal for a scene that begins at its origin.",
+    "is a single number": "Normal for a small scene.",
+    "observation space value is -infinity": "Finite bounds in get_observation_space() help some trainers.",
+    "observation space value is infinity": "Finite bounds in get_observation_space() help some trainers.",
+    "minimum state space value is -infinity": "Finite bounds in get_state_space() help some trainers.",
+    "maximum state space value is infinity": "Finite bounds in get_state_space() help some trainers.",
+    "Observation space for each agent probably should be": "Normal for masks, and for Dict and Tuple observations.",
+    "Action space for each agent probably should be": "Some trainers take only Box and Discrete actions.",
+    "Observation is not NumPy array": "Normal for masks, and for Dict and Tuple observations.",
+    "Observation is not a NumPy array": "Normal for masks, and for Dict and Tuple observations.",
+    "State is not NumPy array": "Normal for a Dict or Tuple state.",
+    "different observation space sizes": "Normal for agents of several kinds; give each kind its own policy.",
+    "Observations are different shapes": "Normal for agents of several kinds; give each kind its own policy.",
+    "Observations have different number of dimensions": "Normal for agents of several kinds.",
+    "Observations between agents are different classes": "Normal for agents of several kinds.",
+    "class of observation spaces is different": "Normal for agents of several kinds.",
+    "was not given": "Normal where agents come and go in mid-episode.",
+    "was dead last turn": "Normal where agents come and go in mid-episode.",
+    "not all possible_agents are": "Normal where some agents come later, or not in every episode.",
+    "We recommend agents to be named": "get_agent_name() answers another form than NAME_NUMBER.",
+}
+
+_OURS = "Mend the other faults first; if there are none, this is a bug of godot-marl: please report it."
+
+
+class _Arena(Arena):
+    """Keeps PettingZoo's made-up reset option from scenes that reject the options they do not know."""
+
+    def reset(self, seed: int | None, options: Mapping[str, Any] | None) -> Outcome:
+        return super().reset(seed, None if options == _THEIR_OPTIONS else options)
+
+
+def run_pettingzoo_tests(game: Game, options: Options, cycles: int) -> Iterator[Finding]:
+    """Run those of PettingZoo's tests that fit the scene.
+
+    Args:
+        game: The game.
+        options: The environment's options.
+        cycles: How many steps each test plays.
+    """
+    arena = _Arena(game, options)
+    try:
+        scene = arena.start()
+        if _has_divided_masks(scene):
+            what = "Not run: PettingZoo's tests cannot draw masked actions of a MultiDiscrete space."
+            yield Finding(CHECK, Level.NOTE, what)
+            return
+        aec = _aec_of(arena, game)
+        if not scene.turns:
+            parallel = GodotParallelEnv.of_arena(arena, metadata_of(game))
+            yield from _run("parallel_api_test", lambda: parallel_api_test(parallel, num_cycles=cycles))
+        yield from _run("api_test", lambda: api_test(aec, num_cycles=cycles))
+        if scene.state_space is not None:
+            yield from _run("state_test", lambda: _test_state(arena, aec, game, cycles))
+    finally:
+        arena.close()
+    made: list[Arena] = []
+
+    def make() -> AECEnv[str, Any, Any]:
+        made.append(_Arena(game, options))
+        return _aec_of(made[-1], game)
+
+    try:
+        yield from _run("seed_test", lambda: seed_test(make, num_cycles=cycles))
+    finally:
+        for one in made:
+            one.close()
+
+
+def _aec_of(arena: Arena, game: Game) -> AECEnv[str, Any, Any]:
+    if arena.start().turns:
+        return OrderEnforcingWrapper(GodotTurnEnv(arena, metadata_of(game)))
+    return OrderEnforcingWrapper(to_aec(GodotParallelEnv.of_arena(arena, metadata_of(game))))
+
+
+def _test_state(arena: Arena, aec: AECEnv[str, Any, Any], game: Game, cycles: int) -> None:
+    if arena.scene.turns:
+        check_state_space(aec)
+        check_states(aec, cycles)
+        return
+    state_test(aec, GodotParallelEnv.of_arena(arena, metadata_of(game)), num_cycles=cycles)
+
+
+def _run(name: str, test: Callable[[], None]) -> Iterator[Finding]:
+    where = f"pettingzoo.test.{name}"
+    fault: Finding | None = None
+    with warnings.catch_warnings(record=True) as caught, contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("always")
+        try:
+            test()
+        except GodotMarlError as error:
+            fault = Finding.of_error(CHECK, error, f"{name}: ")
+        except AssertionError as error:
+            fault = Finding(CHECK, Level.FAULT, f"{name}: {error}", where, _OURS)
+        except Exception as error:  # whatever a test that others wrote runs into
+            fault = Finding(CHECK, Level.FAULT, f"{name}: {type(error).__name__}: {error}", where, _OURS)
+    yield fault or Finding(CHECK, Level.OK, f"{name} passes.")
+    for text in dict.fromkeys(str(warning.message) for warning in caught if _is_of_test(warning)):
+        remedy = next((remedy for words, remedy in _NORMAL.items() if words in text), None)
+        level = Level.WARNING if remedy is None else Level.NOTE
+        yield Finding(CHECK, level, f"{name} warns: {' '.join(text.split())}", remedy=remedy or "")
+
+
+def _is_of_test(warning: warnings.WarningMessage) -> bool:
+    # Observations out of bounds are a fault of their own, and objects that the garbage collector meets are not ours.
+    return issubclass(warning.category, UserWarning) and not issubclass(warning.category, ObservationOutOfBoundsWarning)
+
+
+def _has_divided_masks(scene: SceneDescription) -> bool:
+    return any(agent.action_mask and isinstance(agent.action_space, spaces.MultiDiscrete) for agent in scene.agents)
