@@ -23,13 +23,13 @@ lint: $(VENV)/.installed  ## Run the linters and the type checker
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/gdformat --check godot_addon envs/*/*.gd tests/gdscript tests/scenes/*.gd
-	$(BIN)/gdlint godot_addon envs/*/*.gd tests/gdscript tests/scenes/*.gd
+	$(BIN)/gdformat --check godot_addon envs/*/*.gd tests/editor tests/gdscript tests/scenes/*.gd
+	$(BIN)/gdlint godot_addon envs/*/*.gd tests/editor tests/gdscript tests/scenes/*.gd
 
 format: $(VENV)/.installed  ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/gdformat godot_addon envs/*/*.gd tests/gdscript tests/scenes/*.gd
+	$(BIN)/gdformat godot_addon envs/*/*.gd tests/editor tests/gdscript tests/scenes/*.gd
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
+import subprocess
+import sys
 import textwrap
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from godot_marl.addon import install_addon
+from godot_marl.engine import Engine
 
 pytestmark = pytest.mark.godot
 
@@ -77,3 +83,82 @@ def test_readme_names_every_option() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     missing = [name for name in Options.__dataclass_fields__ if f"`{name}`" not in text and name != "ssl"]
     assert missing == []
+
+
+# -- docs/scenes.md: the page is followed from top to bottom, as a reader would ----------------------------------------
+
+GUIDE = "docs/scenes.md"
+# What comes before a block says which files it makes, or is added to.
+BLOCK = re.compile(r"(?:^(Add to )?\*\*([^\n]+)\*\*\n\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass
+class Followed:
+    """What a reader has after the guide: the project, and what each piece of Python printed, beside the page's word."""
+
+    game: Path
+    printed: list[str] = field(default_factory=list)
+    promised: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def guide(tmp_path_factory: pytest.TempPathFactory) -> Followed:
+    """Write each file of the guide and run each piece of Python, in the order of the page."""
+    game = tmp_path_factory.mktemp("guide") / "meadow"
+    game.mkdir()
+    (game / "project.godot").write_text(
+        'config_version=5\n\n[application]\n\nrun/main_scene="res://meadow.tscn"\n\n'
+        "[debug]\n\ngdscript/warnings/untyped_declaration=2\n"
+    )
+    install_addon(game)
+    followed = Followed(game)
+    names: dict[str, object] = {}
+    for match in BLOCK.finditer((ROOT / GUIDE).read_text(encoding="utf-8")):
+        added, files, language, code = match.groups()
+        if language == "python":
+            with contextlib.chdir(game.parent), contextlib.redirect_stdout(io.StringIO()) as out:
+                exec(compile(code, GUIDE, "exec"), names)  # noqa: S102 - our own page
+            followed.printed.append(out.getvalue())
+        elif language == "text":
+            followed.promised.append(code)
+        else:
+            for name in files.split("** and **"):
+                path = game / name
+                assert path.exists() == bool(added), name
+                path.write_text(f"{path.read_text()}\n\n{code}" if added else code)
+    return followed
+
+
+def test_guide_from_an_empty_scene_to_the_end(guide: Followed) -> None:
+    assert guide.printed == guide.promised
+
+
+def test_scene_of_the_guide_is_a_normal_game_without_its_bridge(engine: Engine, guide: Followed) -> None:
+    scene = (guide.game / "meadow.tscn").read_text()
+    (guide.game / "played.tscn").write_text(scene.replace("step_length = 6", "enabled = false"))
+    done = subprocess.run(
+        [engine.path, "--headless", "--path", guide.game, "--quit-after", "30", "played.tscn"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=50,
+        check=True,
+    )
+    assert not re.search("error|warning|godot-marl", done.stdout, re.IGNORECASE), done.stdout
+
+
+def test_scripts_of_the_guide_are_formatted(guide: Followed) -> None:
+    scripts = [str(path) for path in guide.game.glob("*.gd")]
+    assert len(scripts) == 7
+    for tool in (["gdformat", "--check"], ["gdlint"]):
+        done = subprocess.run([Path(sys.executable).with_name(tool[0]), *tool[1:], *scripts], capture_output=True)
+        assert done.returncode == 0, done.stderr
+
+
+def test_guide_quotes_messages_that_exist() -> None:
+    table = (ROOT / GUIDE).read_text(encoding="utf-8").partition("## 14. ")[2]
+    messages = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
+    assert len(messages) == 12
+    sources = [*(ROOT / "godot_marl").rglob("*.py"), *(ROOT / "godot_addon").rglob("*.gd")]
+    text = "".join(path.read_text(encoding="utf-8") for path in sources)
+    assert [message for message in messages if message not in text] == []

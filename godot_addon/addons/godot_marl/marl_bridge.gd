@@ -1,3 +1,4 @@
+@tool
 @icon("icon.svg")
 class_name MarlBridge
 extends Node
@@ -6,8 +7,15 @@ extends Node
 ## Add one to the scene. Every node below [member arena_root] with the methods apply_action,
 ## get_observation, get_reward, reset and is_done is an agent. An enabled bridge waits for Python
 ## before the first physics frame, and closes the game when nobody answers.
+## [br][br]
+## In the editor it talks to nobody: it only shows what [MarlChecks] finds wrong.
 
 const _GROUP := "godot_marl_enabled_bridges"
+# How long an edit may take to show, at least: no signal tells that a script was saved with other
+# methods, so the bridge looks again and again. In a large scene it looks less often, so that this
+# takes no more than this share of the editor's time.
+const _SECONDS_BETWEEN_CHECKS := 0.5
+const _SHARE_OF_TIME := 0.01
 
 ## Off: the scene plays as a normal game.
 @export var enabled := true
@@ -25,9 +33,13 @@ const _GROUP := "godot_marl_enabled_bridges"
 
 var _session: MarlSession
 var _logger: MarlLogger
+var _warnings: PackedStringArray = []
+var _seconds_to_check := 0.0
 
 
 func _enter_tree() -> void:
+	if Engine.is_editor_hint():
+		return
 	# Before any _ready of the scene, so that errors there are seen.
 	if enabled:
 		add_to_group(_GROUP)
@@ -44,19 +56,57 @@ func _notification(what: int) -> void:
 
 
 func _ready() -> void:
+	set_process(Engine.is_editor_hint())
 	set_physics_process(false)
+	if not Engine.is_editor_hint():
+		_start()
+
+
+# In the editor alone.
+func _process(delta: float) -> void:
+	_seconds_to_check -= delta
+	if _seconds_to_check > 0.0:
+		return
+	var begin := Time.get_ticks_usec()
+	var warnings := _find_warnings()
+	var seconds := (Time.get_ticks_usec() - begin) / 1e6
+	_seconds_to_check = maxf(_SECONDS_BETWEEN_CHECKS, seconds / _SHARE_OF_TIME)
+	if warnings != _warnings:
+		# Tell the editor once: it waits a moment for more before it asks.
+		_warnings = warnings
+		update_configuration_warnings()
+
+
+func _physics_process(_delta: float) -> void:
+	_session.pass_frame()
+
+
+func _get_configuration_warnings() -> PackedStringArray:
+	return _find_warnings()
+
+
+## The node below which the agents are.
+func find_arena_root() -> Node:
+	if arena_root:
+		return arena_root
+	if owner:
+		return owner
+	var scene := get_tree().current_scene
+	if Engine.is_editor_hint():
+		scene = get_tree().edited_scene_root
+	return scene if scene else get_parent()
+
+
+func _start() -> void:
 	var started_by_python := OS.has_environment("GODOT_MARL_URL")
 	var bridges := get_tree().get_nodes_in_group(_GROUP)
 	if not enabled:
 		if started_by_python and bridges.is_empty():
 			_fail("the bridge %s is not enabled" % get_path())
 		return
-	if bridges.size() > 1:
-		var paths := ", ".join(bridges.map(func(bridge: Node) -> String: return bridge.get_path()))
-		_fail("only one bridge may be enabled, not %d: %s" % [bridges.size(), paths])
-		return
-	if step_length < 1:
-		_fail("step_length of %s must be at least 1, not %d" % [get_path(), step_length])
+	var fault := MarlChecks.fault_of(self, bridges)
+	if fault:
+		_fail(fault)
 		return
 	process_mode = Node.PROCESS_MODE_ALWAYS
 	process_physics_priority = -1000
@@ -69,17 +119,12 @@ func _ready() -> void:
 	set_physics_process(true)
 
 
-func _physics_process(_delta: float) -> void:
-	_session.pass_frame()
-
-
-## The node below which the agents are.
-func find_arena_root() -> Node:
-	if arena_root:
-		return arena_root
-	if owner:
-		return owner
-	return get_tree().current_scene if get_tree().current_scene else get_parent()
+# Empty while the bridge is in another scene than the one that is edited.
+func _find_warnings() -> PackedStringArray:
+	var scene := get_tree().edited_scene_root if is_inside_tree() else null
+	if scene == null or not (scene == self or scene.is_ancestor_of(self)):
+		return []
+	return MarlChecks.warnings_of(self, scene)
 
 
 func _fail(reason: String) -> void:

@@ -18,6 +18,10 @@ const _TWO_BRIDGES := (
 	"%d bridges of this scene are enabled, and only one may be: %s. Delete the others, or switch "
 	+ "their property enabled off."
 )
+const _LOST_ROOT := (
+	"arena_root names a node that is not in this scene any more. Let it name the node above your "
+	+ "agents, or leave it empty: the agents are then looked for in the whole scene."
+)
 const _STEP_LENGTH := "step_length is %d, and a step lasts at least one frame. Set it to 1 or more."
 
 
@@ -27,21 +31,27 @@ static func warnings_of(bridge: MarlBridge, scene: Node) -> PackedStringArray:
 	var texts: PackedStringArray = []
 	if not bridge.enabled or scene == null:
 		return texts
-	var bridges := bridges_below(scene)
+	var bridges: Array[Node] = []
+	_collect_bridges(scene, bridges)
 	if bridges.size() > 1:
 		texts.append(_TWO_BRIDGES % [bridges.size(), _names_of(bridges, scene)])
 	if bridge.step_length < 1:
 		texts.append(_STEP_LENGTH % bridge.step_length)
 	var root := bridge.find_arena_root()
-	var whole: Array[Node] = []
+	if not (root == scene or scene.is_ancestor_of(root)):
+		texts.append(_LOST_ROOT)
+		return texts
 	var partial: Array[Node] = []
-	MarlDiscovery.collect(root, whole, partial)
-	if whole.is_empty() and not root.has_method("get_possible_agents"):
+	var has_agent := _collect(root, partial)
+	if not has_agent and not root.has_method("get_possible_agents"):
 		texts.append(_NO_AGENT % [_name_of(root, scene), ", ".join(MarlAgent.REQUIRED)])
 	for node in partial:
 		var methods := MarlAgent.methods_of(node)
-		var lacking := ", ".join(MarlAgent.methods_lacking(methods))
-		texts.append(_HALF_AN_AGENT % [_name_of(node, scene), methods.size(), lacking])
+		var lacking: PackedStringArray = []
+		for method in MarlAgent.REQUIRED:
+			if not methods.has(method):
+				lacking.append(method)
+		texts.append(_HALF_AN_AGENT % [_name_of(node, scene), methods.size(), ", ".join(lacking)])
 	return texts
 
 
@@ -53,19 +63,29 @@ static func fault_of(bridge: MarlBridge, bridges: Array[Node]) -> String:
 		return "only one bridge may be enabled, not %d: %s" % [bridges.size(), paths]
 	if bridge.step_length < 1:
 		return (
-			"step_length of %s must be at least 1, not %d"
-			% [bridge.get_path(), bridge.step_length]
+			"step_length of %s must be at least 1, not %d" % [bridge.get_path(), bridge.step_length]
 		)
 	return ""
 
 
-## The enabled bridges below [param node], itself included, in tree order.
-static func bridges_below(node: Node) -> Array[Node]:
-	var found: Array[Node] = []
+static func _collect_bridges(node: Node, bridges: Array[Node]) -> void:
 	if node is MarlBridge and (node as MarlBridge).enabled:
-		found.append(node)
+		bridges.append(node)
 	for child in node.get_children():
-		found.append_array(bridges_below(child))
+		_collect_bridges(child, bridges)
+
+
+# True if there is a whole agent; those with most of the methods are added to [param partial]. A
+# script that does not run in the editor has its methods all the same: has_method knows them.
+static func _collect(node: Node, partial: Array[Node]) -> bool:
+	var count := 0
+	if node.get_script():
+		count = MarlAgent.methods_of(node).size()
+	var found := count == MarlAgent.REQUIRED.size()
+	if not found and count >= 3:
+		partial.append(node)
+	for child in node.get_children():
+		found = _collect(child, partial) or found
 	return found
 
 
