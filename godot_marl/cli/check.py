@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -48,7 +51,7 @@ def check_command(
     with ProgressBars() as bars:
         found = ensure_engine(engine, report=bars.report)
     options: dict[str, Any] = {"scene": scene, "engine": found.path}
-    with Suite(folder, steps=steps, seed=seed, skip=skip, **options) as suite:
+    with _without_logged_warnings(), Suite(folder, steps=steps, seed=seed, skip=skip, **options) as suite:
         report = Report(game, suite.start())
         click.echo(describe_scene(game, report.scene))
         click.echo()
@@ -58,3 +61,15 @@ def check_command(
     verdict = "passed" if report.passed else "FAILED"
     click.echo(f"\n{verdict}: {report.summary()}, in {time.monotonic() - begin:.1f} s")
     context.exit(0 if report.passed else 1)
+
+
+@contextlib.contextmanager
+def _without_logged_warnings() -> Iterator[None]:
+    """Each of the many games of a check would log the scene's warnings again, which are findings here."""
+    logger = logging.getLogger("godot_marl.worker")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -54,7 +54,8 @@ def check_copies(
             yield Finding(
                 CHECK,
                 Level.NOTE,
-                "Not compared: what the agents are below is not the root of a scene file, so it cannot be copied.",
+                "Not compared: the node above the agents is not the root of a scene file, or the bridge itself, so it "
+                "cannot be copied.",
                 "the bridge's arena_root",
                 "Save that branch as a scene of its own.",
             )

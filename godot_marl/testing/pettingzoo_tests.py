@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -41,6 +42,7 @@ _NORMAL = {
     "Action space for each agent probably should be": "Some trainers take only Box and Discrete actions.",
     "Observation is not NumPy array": "Normal for masks, and for Dict and Tuple observations.",
     "Observation is not a NumPy array": "Normal for masks, and for Dict and Tuple observations.",
+    "State space for each environment probably should be": "Normal for a Dict or Tuple state.",
     "State is not NumPy array": "Normal for a Dict or Tuple state.",
     "different observation space sizes": "Normal for agents of several kinds; give each kind its own policy.",
     "Observations are different shapes": "Normal for agents of several kinds; give each kind its own policy.",
@@ -51,6 +53,14 @@ _NORMAL = {
     "was dead last turn": "Normal where agents come and go in mid-episode.",
     "not all possible_agents are": "Normal where some agents come later, or not in every episode.",
     "We recommend agents to be named": "get_agent_name() answers another form than NAME_NUMBER.",
+}
+
+# What is no fault, but deserves a look.
+_ADVICE = {
+    "minimum action space value is -infinity": "Give get_action_space() finite bounds: trainers scale actions to them.",
+    "maximum action space value is infinity": "Give get_action_space() finite bounds: trainers scale actions to them.",
+    "values are equal": "A number that can have one value alone tells nothing: leave it out, or widen its bounds.",
+    "contains infinity": "Answer finite numbers only: most trainers cannot use infinity.",
 }
 
 _OURS = "Mend the other faults first; if there are none, this is a bug of godot-marl: please report it."
@@ -78,13 +88,14 @@ def run_pettingzoo_tests(game: Game, options: Options, cycles: int) -> Iterator[
             what = "Not run: PettingZoo's tests cannot draw masked actions of a MultiDiscrete space."
             yield Finding(CHECK, Level.NOTE, what)
             return
+        run = functools.partial(_run, has_tuples=_has_tuples(scene))
         aec = _aec_of(arena, game)
         if not scene.turns:
             parallel = GodotParallelEnv.of_arena(arena, metadata_of(game))
-            yield from _run("parallel_api_test", lambda: parallel_api_test(parallel, num_cycles=cycles))
-        yield from _run("api_test", lambda: api_test(aec, num_cycles=cycles))
+            yield from run("parallel_api_test", lambda: parallel_api_test(parallel, num_cycles=cycles))
+        yield from run("api_test", lambda: api_test(aec, num_cycles=cycles))
         if scene.state_space is not None:
-            yield from _run("state_test", lambda: _test_state(arena, aec, game, cycles))
+            yield from run("state_test", lambda: _test_state(arena, aec, game, cycles))
     finally:
         arena.close()
     made: list[Arena] = []
@@ -94,7 +105,7 @@ def run_pettingzoo_tests(game: Game, options: Options, cycles: int) -> Iterator[
         return _aec_of(made[-1], game)
 
     try:
-        yield from _run("seed_test", lambda: seed_test(make, num_cycles=cycles))
+        yield from run("seed_test", lambda: seed_test(make, num_cycles=cycles))
     finally:
         for one in made:
             one.close()
@@ -114,24 +125,27 @@ def _test_state(arena: Arena, aec: AECEnv[str, Any, Any], game: Game, cycles: in
     state_test(aec, GodotParallelEnv.of_arena(arena, metadata_of(game)), num_cycles=cycles)
 
 
-def _run(name: str, test: Callable[[], None]) -> Iterator[Finding]:
+def _run(name: str, test: Callable[[], None], *, has_tuples: bool) -> Iterator[Finding]:
     where = f"pettingzoo.test.{name}"
-    fault: Finding | None = None
+    finding = Finding(CHECK, Level.OK, f"{name} passes.")
     with warnings.catch_warnings(record=True) as caught, contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("always")
         try:
             test()
         except GodotMarlError as error:
-            fault = Finding.of_error(CHECK, error, f"{name}: ")
+            finding = Finding.of_error(CHECK, error, f"{name}: ")
         except AssertionError as error:
-            fault = Finding(CHECK, Level.FAULT, f"{name}: {error}", where, _OURS)
+            finding = Finding(CHECK, Level.FAULT, f"{name}: {error}", where, _OURS)
         except Exception as error:  # whatever a test that others wrote runs into
-            fault = Finding(CHECK, Level.FAULT, f"{name}: {type(error).__name__}: {error}", where, _OURS)
-    yield fault or Finding(CHECK, Level.OK, f"{name} passes.")
+            finding = Finding(CHECK, Level.FAULT, f"{name}: {type(error).__name__}: {error}", where, _OURS)
+            if has_tuples:
+                finding = Finding(CHECK, Level.NOTE, f"{name} stopped: it knows no Tuple spaces ({error}).", where)
+    yield finding
     for text in dict.fromkeys(str(warning.message) for warning in caught if _is_of_test(warning)):
-        remedy = next((remedy for words, remedy in _NORMAL.items() if words in text), None)
-        level = Level.WARNING if remedy is None else Level.NOTE
-        yield Finding(CHECK, level, f"{name} warns: {' '.join(text.split())}", remedy=remedy or "")
+        normal = next((sense for words, sense in _NORMAL.items() if words in text), "")
+        remedy = next((advice for words, advice in _ADVICE.items() if words in text), "")
+        what = f"{name} warns: {' '.join(text.split()).rstrip('.')}. {normal}".rstrip()
+        yield Finding(CHECK, Level.NOTE if normal else Level.WARNING, what, remedy=remedy)
 
 
 def _is_of_test(warning: warnings.WarningMessage) -> bool:
@@ -141,3 +155,14 @@ def _is_of_test(warning: warnings.WarningMessage) -> bool:
 
 def _has_divided_masks(scene: SceneDescription) -> bool:
     return any(agent.action_mask and isinstance(agent.action_space, spaces.MultiDiscrete) for agent in scene.agents)
+
+
+def _has_tuples(scene: SceneDescription) -> bool:
+    of_agents = [space for agent in scene.agents for space in (agent.observation_space, agent.action_space)]
+    return any(_has_tuple(space) for space in of_agents) or _has_tuple(scene.state_space)
+
+
+def _has_tuple(space: spaces.Space[Any] | None) -> bool:
+    if isinstance(space, spaces.Dict):
+        return any(_has_tuple(member) for member in space.spaces.values())
+    return isinstance(space, spaces.Tuple)

@@ -11,6 +11,8 @@ from godot_marl.testing.report import Finding, Level
 
 CHECK = "repeats"
 
+_MOST_EPISODES = 20
+
 _SEED_ADVICE = (
     "Draw random numbers from a RandomNumberGenerator whose seed is set in set_seed(), or from randf() within an "
     "episode; look for randomize(), for random numbers in _ready(), for the clock (Time, OS), and for threads."
@@ -34,26 +36,28 @@ def check_repeats(game: Game, options: Options, steps: int, seed: int, into: lis
     try:
         with Recorder(game, options) as recorder:
             scene = recorder.scene
-            (first,) = recorder.play([seed], steps)
-            (second,) = recorder.play([seed], steps)
+            episodes = _play(recorder, seed, steps)
         with Recorder(game, options) as recorder:
-            (other,) = recorder.play([seed], steps)
+            others = _play(recorder, seed, steps)
     except GodotMarlError as error:
         yield Finding.of_error(CHECK, error)
         return
-    difference = first_difference(scene, other, first)
-    if difference:
-        yield Finding(
-            CHECK,
-            Level.FAULT,
-            f"The same seed and actions give another episode in another process: {difference}.",
-            difference.where,
-            _SEED_ADVICE,
-        )
-        return
-    yield Finding(CHECK, Level.OK, f"Seed {seed} gives the same episode in another process, to the bit.")
-    into.append(first)
-    difference = first_difference(scene, second, first)
+    for number, (other, one) in enumerate(zip(others, episodes, strict=False), start=1):
+        difference = first_difference(scene, other, one)
+        if difference:
+            yield Finding(
+                CHECK,
+                Level.FAULT,
+                "The same seeds and actions give something else in another process: "
+                f"in episode {number}, {difference}.",
+                difference.where,
+                _SEED_ADVICE,
+            )
+            return
+    many = f"{len(episodes)} episodes are" if len(episodes) > 1 else "An episode is"
+    yield Finding(CHECK, Level.OK, f"{many} the same in another process, to the bit.")
+    into.append(episodes[0])
+    difference = first_difference(scene, episodes[1], episodes[0])
     if difference:
         yield Finding(
             CHECK,
@@ -63,4 +67,25 @@ def check_repeats(game: Game, options: Options, steps: int, seed: int, into: lis
             _RESET_ADVICE,
         )
     else:
-        yield Finding(CHECK, Level.OK, f"Seed {seed} gives the same episode after a reset, to the bit.")
+        yield Finding(CHECK, Level.OK, "An episode is the same after a reset, to the bit.")
+
+
+def record_alone(game: Game, options: Options, steps: int, seed: int) -> list[Recording]:
+    """Record the first episode of a process, without comparing it.
+
+    Raises:
+        GodotMarlError: The game failed.
+    """
+    with Recorder(game, options) as recorder:
+        return recorder.play([seed], steps)
+
+
+def _play(recorder: Recorder, seed: int, steps: int) -> list[Recording]:
+    """Two episodes of one seed, then others, until so many steps were played."""
+    episodes: list[Recording] = []
+    played = 0
+    while len(episodes) < 2 or (played < 2 * steps and len(episodes) < _MOST_EPISODES):
+        (episode,) = recorder.play([seed + max(0, len(episodes) - 1)], steps)
+        episodes.append(episode)
+        played += len(episode.replies) - 1
+    return episodes

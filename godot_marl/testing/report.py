@@ -116,21 +116,21 @@ def describe_scene(game: str, scene: SceneDescription) -> str:
     heading = [
         f"{game}: {len(scene.agents)} {agents}{' that take turns' if scene.turns else ''}",
         f"{scene.step_length} physics {frames} a step at {scene.physics_fps} a second",
-        f"Godot {scene.engine}",
+        scene.engine,
         f"addon {scene.addon_version}",
     ]
     rows = [("AGENT", "NODE", "POLICY", "OBSERVATION", "ACTION", "MASK")]
-    for agent in scene.agents:
-        rows.append(
-            (
-                agent.name,
-                agent.path,
-                agent.policy,
-                describe_space(agent.observation_space),
-                describe_space(agent.action_space),
-                str(agent.action_mask) if agent.action_mask else "-",
-            )
+    rows += [
+        (
+            agent.name,
+            agent.path,
+            agent.policy,
+            describe_space(agent.observation_space),
+            describe_space(agent.action_space),
+            str(agent.action_mask) if agent.action_mask else "-",
         )
+        for agent in scene.agents
+    ]
     lines = [", ".join(heading), "", *align(rows)]
     if scene.state_space is not None:
         lines += ["", f"state  {describe_space(scene.state_space)}"]

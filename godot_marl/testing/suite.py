@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from godot_marl.arena import Arena
-from godot_marl.errors import InvalidOptionError
+from godot_marl.errors import GodotMarlError, InvalidOptionError
 from godot_marl.options import Game, Options
 from godot_marl.protocol import SceneDescription
 from godot_marl.testing.copies import CHECK as COPIES
@@ -17,7 +17,7 @@ from godot_marl.testing.pettingzoo_tests import run_pettingzoo_tests
 from godot_marl.testing.playing import Playthrough
 from godot_marl.testing.recording import Recording
 from godot_marl.testing.repeats import CHECK as REPEATS
-from godot_marl.testing.repeats import check_repeats
+from godot_marl.testing.repeats import check_repeats, record_alone
 from godot_marl.testing.report import Finding, Level, Report
 from godot_marl.testing.values import is_unbounded
 
@@ -88,18 +88,22 @@ class Suite:
             return
         if PETTINGZOO not in self._skip:
             yield from self._run_pettingzoo_tests(playthrough.begins_empty)
-        if REPEATS in self._skip and COPIES in self._skip:
-            return
         recordings: list[Recording] = []
-        for finding in check_repeats(self._game, self._options, self._steps, self._seed, recordings):
-            if REPEATS not in self._skip or not finding.passed:
-                yield finding
-        if COPIES in self._skip:
-            return
-        if recordings:
-            yield from check_copies(self._game, self._options, scene, recordings[0], self._steps, self._seed)
-        else:
+        if REPEATS not in self._skip:
+            yield from check_repeats(self._game, self._options, self._steps, self._seed, recordings)
+        if COPIES not in self._skip:
+            yield from self._check_copies(scene, recordings)
+
+    def _check_copies(self, scene: SceneDescription, recordings: list[Recording]) -> Iterator[Finding]:
+        if not recordings and REPEATS not in self._skip:
             yield Finding(COPIES, Level.NOTE, "Not compared: the scene does not repeat even when it is alone.")
+            return
+        try:
+            alone = recordings or record_alone(self._game, self._options, self._steps, self._seed)
+        except GodotMarlError as error:
+            yield Finding.of_error(COPIES, error)
+            return
+        yield from check_copies(self._game, self._options, scene, alone[0], self._steps, self._seed)
 
     def _run_pettingzoo_tests(self, begins_empty: bool) -> Iterator[Finding]:
         if begins_empty:

@@ -2,25 +2,40 @@ class_name MarlCopies
 extends RefCounted
 ## Makes several arenas of one scene: new instances of its file, each in a world of its own.
 
+var _tree: SceneTree
+var _scene: PackedScene
 
-## Puts [param count] instances of the scene of [param root] into SubViewports below the tree's
-## root, and frees [param root]. The [param bridge] moves out of it first. Answers the instances'
-## roots; none if [param root] is not the root of a scene file.
-static func make(bridge: Node, root: Node, count: int) -> Array[Node]:
-	var copies: Array[Node] = []
-	var scene := load(root.scene_file_path) as PackedScene if root.scene_file_path else null
-	if scene == null:
-		return copies
-	var tree := bridge.get_tree()
+
+## Takes the scene of [param root] out of the tree and frees it; the [param bridge] moves out of it
+## first. Nothing happens if [param root] is not the root of a scene file, or below the bridge.
+func _init(bridge: Node, root: Node) -> void:
+	_tree = bridge.get_tree()
+	if root == bridge or bridge.is_ancestor_of(root) or root.scene_file_path.is_empty():
+		return
+	_scene = load(root.scene_file_path) as PackedScene
+	if _scene == null:
+		return
 	bridge.get_parent().remove_child(bridge)
 	bridge.owner = null
-	tree.root.add_child(bridge)
+	_tree.root.add_child(bridge)
 	root.free()
+
+
+## False if the scene cannot be copied, and was left where it is.
+func is_possible() -> bool:
+	return _scene != null
+
+
+## Puts [param count] instances of the scene into SubViewports below the tree's root, and answers
+## their roots. Call it before the nodes' _physics_process: a node that enters the tree later in a
+## frame misses it, and would lag behind a scene that is alone.
+func make(count: int) -> Array[Node]:
+	var copies: Array[Node] = []
 	for i in count:
-		var instance := scene.instantiate()
-		_remove_bridges(instance)
+		var instance := _scene.instantiate()
+		_disable_bridges(instance)
 		var viewport := _make_world(i)
-		tree.root.add_child(viewport)
+		_tree.root.add_child(viewport)
 		viewport.add_child(instance)
 		copies.append(instance)
 	return copies
@@ -39,11 +54,10 @@ static func _make_world(index: int) -> SubViewport:
 	return viewport
 
 
-# Before the instance enters the tree, so that none of them connects to Python.
-static func _remove_bridges(node: Node) -> void:
+# Before the instance enters the tree, so that none of them connects to Python. They stay where they
+# are: the scene may count its children.
+static func _disable_bridges(node: Node) -> void:
+	if node is MarlBridge:
+		(node as MarlBridge).enabled = false
 	for child in node.get_children():
-		if child is MarlBridge:
-			node.remove_child(child)
-			child.free()
-		else:
-			_remove_bridges(child)
+		_disable_bridges(child)

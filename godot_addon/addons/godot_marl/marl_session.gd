@@ -3,7 +3,7 @@ extends RefCounted
 ## The conversation with Python, frame by frame: when the game waits, steps, and answers.
 
 ## Where in the conversation it is.
-enum Phase { CONNECTING, GREETING, IDLE, STEPPING, SETTLING, ENDED }
+enum Phase { CONNECTING, GREETING, COPYING, IDLE, STEPPING, SETTLING, ENDED }
 
 const _UNREACHABLE := (
 	"no Python server answered at %s within %s seconds. Start Python first, or switch the "
@@ -131,10 +131,23 @@ func _configure(control: Dictionary) -> void:
 	for member: String in ["action_spaces", "observation_spaces"]:
 		control[member] = MarlControl.from_json(control.get(member, {}))
 	_blocking = not control.get("real_time", true)
-	var roots: Array[Node] = [_bridge.find_arena_root()]
+	var root := _bridge.find_arena_root()
 	var arenas := int(control.get("arenas", 1) as float)
-	if arenas > 1:
-		roots = MarlCopies.make(_bridge, roots[0], arenas)
+	if arenas <= 1:
+		_discover([root], control)
+		return
+	var copies := MarlCopies.new(_bridge, root)
+	if not copies.is_possible():
+		_discover([root], control)
+		return
+	_phase = Phase.COPYING
+	# At the beginning of the next frame, before any node's _physics_process.
+	_bridge.get_tree().physics_frame.connect(
+		func() -> void: _discover(copies.make(arenas), control), CONNECT_ONE_SHOT
+	)
+
+
+func _discover(roots: Array[Node], control: Dictionary) -> void:
 	for root in roots:
 		_requests.arenas.append(MarlArena.new(root))
 	var problem := _requests.configure(control)
