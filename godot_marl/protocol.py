@@ -301,6 +301,7 @@ class Session:
 _ERROR_OF_CODE: dict[str, type[errors.GodotMarlError]] = {
     "no_agent": errors.NoAgentError,
     "agent_name": errors.SceneError,
+    "agent_set": errors.SceneError,
     "birth": errors.SceneError,
     "turn": errors.SceneError,
     "space": errors.InvalidSpaceError,

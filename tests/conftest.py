@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,11 @@ from godot_marl.parallel import GodotParallelEnv
 from godot_marl.project import Project
 
 SCENES = Path(__file__).parent / "scenes"
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach the programs that tests start, even where a shell runs the tests in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

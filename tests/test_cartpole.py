@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env as gymnasium_check_env
 from pettingzoo.test import api_test, max_cycles_test, parallel_api_test, render_test, seed_test
+from pettingzoo.test.state_test import state_test
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import godot_marl
@@ -75,6 +76,20 @@ def test_aec_api() -> None:
 
 def test_seeds_of_the_aec_form() -> None:
     seed_test(cartpole_v0.env, num_cycles=200)
+
+
+@pytest.mark.filterwarnings("ignore:State numpy array is all zeros:UserWarning")
+def test_state_of_the_arena() -> None:
+    aec, parallel = cartpole_v0.env(), cartpole_v0.parallel_env()
+    aec.reset(seed=1)
+    parallel.reset(seed=1)
+    state_test(aec, parallel)
+    observations, *_ = parallel.step({AGENT: 1})
+    position, velocity, angle, angular_velocity = parallel.state()
+    assert [position, angle] == observations[AGENT][[0, 2]].tolist()
+    assert velocity > 0.0 > angular_velocity
+    aec.close()
+    parallel.close()
 
 
 def test_max_cycles() -> None:
@@ -238,6 +253,12 @@ def test_readme_table_of_observations_is_the_live_space(env: GodotParallelEnv) -
     assert [float(row[2]) for row in rows] == space.low.tolist()
     assert [float(row[3]) for row in rows] == space.high.tolist()
     assert all(row[4] for row in rows)
+
+
+def test_readme_table_of_the_state_is_the_live_space(env: GodotParallelEnv) -> None:
+    rows = table_rows("| Num | State |")
+    assert [float(row[2]) for row in rows] == env.state_space.low.tolist()
+    assert [float(row[3]) for row in rows] == env.state_space.high.tolist()
 
 
 def test_readme_table_of_actions_is_the_live_space(env: GodotParallelEnv) -> None:

@@ -289,6 +289,7 @@ def test_after_close_nothing_may_be_asked(session: Session) -> None:
 CODES = {
     "no_agent": errors.NoAgentError,
     "agent_name": errors.SceneError,
+    "agent_set": errors.SceneError,
     "birth": errors.SceneError,
     "turn": errors.SceneError,
     "space": errors.InvalidSpaceError,

@@ -232,6 +232,19 @@ def test_scene_without_state_says_so(make: MakeEnv) -> None:
 # -- Options and seeds -------------------------------------------------------------------------------------------------
 
 
+def test_options_for_a_scene_without_set_options_log_one_debug_line(
+    make: MakeEnv, caplog: pytest.LogCaptureFixture
+) -> None:
+    env = make("walker")
+    with caplog.at_level(logging.DEBUG, logger="godot_marl"):
+        env.reset(seed=1)
+        caplog.clear()
+        env.reset(seed=1, options={"level": 3})
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("DEBUG", "nothing in the scene has set_options; these options reach nobody: {'level': 3}")
+    ]
+
+
 def test_option_that_nobody_knows_is_rejected_and_the_next_reset_works(team: GodotParallelEnv) -> None:
     # The root knows `absent` and the members know the others: an error is only what all reject.
     team.reset(seed=1, options={"absent": [], "leave": {}})

@@ -16,7 +16,7 @@ func _ready() -> void:
 
 
 func get_state() -> Array:
-	var steps := []
+	var steps := [get_child_count()]
 	for child in get_children():
 		if child is Ender:
 			steps.append((child as Ender).step)
@@ -24,4 +24,5 @@ func get_state() -> Array:
 
 
 func get_state_space() -> Dictionary:
-	return MarlSpace.box_of_shape([OS.get_environment("ENDS").split(",", false).size()], 0.0, 100.0)
+	var agents := OS.get_environment("ENDS").split(",", false).size()
+	return MarlSpace.box_of_shape([1 + agents], 0.0, 1000.0)

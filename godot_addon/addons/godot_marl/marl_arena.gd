@@ -29,6 +29,14 @@ func get_slots() -> Array[MarlSlot]:
 	return _presence.slots
 
 
+## What must be the same in every arena: the slots' names and spaces.
+func describe_slots() -> Array:
+	return get_slots().map(
+		func(slot: MarlSlot) -> Array:
+			return [slot.name, slot.observation_space, slot.action_space, slot.mask_size]
+	)
+
+
 ## Finds the agents and their spaces. [param configuration] is Python's configure message.
 func discover(configuration: Dictionary) -> MarlProblem:
 	var found := MarlDiscovery.new(root)

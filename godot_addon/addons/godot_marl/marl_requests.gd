@@ -35,6 +35,15 @@ func configure(configuration: Dictionary) -> MarlProblem:
 		var problem := arena.discover(configuration)
 		if problem:
 			return problem
+		if arena.describe_slots() != arenas[0].describe_slots():
+			return MarlProblem.new(
+				"agent_set",
+				"Two copies of the scene have different agents.",
+				str(arena.root.get_path()),
+				str(arenas[0].describe_slots()),
+				str(arena.describe_slots()),
+				"Let each copy make the same agents, whatever else is in the tree."
+			)
 	var plans: Array[MarlPlan] = []
 	for agent in arenas[0].get_slots():
 		# Without an action space Python says which agent lacks one; nothing is stepped then.
