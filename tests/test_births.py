@@ -140,6 +140,31 @@ def test_one_that_nobody_declared_is_an_error_that_says_so(make: Callable[..., G
     assert str(caught.value.where).startswith("/root/Herd/")
 
 
+def test_a_newborn_brings_its_action_mask(make: Callable[..., GodotParallelEnv]) -> None:
+    env = make("herd_masked")
+    begin(env, [[("spawn", 0)], [("spawn", 0)]])
+    step(env)
+    observations, *_, infos = step(env)
+    masks = {name: observation["action_mask"].tolist() for name, observation in observations.items()}
+    assert masks == {"sheep_0": [1, 1], "sheep_1": [1, 0], "sheep_2": [1, 1], "sheep_3": [1, 0]}
+    assert infos["sheep_3"]["action_mask"].tolist() == [1, 0]
+    assert observations["sheep_3"] in env.observation_space("sheep_3")
+
+
+@pytest.mark.parametrize(
+    ("scene", "got"), [("herd_masked_undeclared", "get_action_mask()"), ("herd_mask_missing", "no get_action_mask()")]
+)
+def test_a_newborn_whose_mask_is_declared_otherwise_is_an_error(
+    scene: str, got: str, make: Callable[..., GodotParallelEnv]
+) -> None:
+    env = make(scene)
+    begin(env, [[("spawn", 0)]])
+    with pytest.raises(SceneError) as caught:
+        step(env)
+    assert caught.value.what == "An agent came whose action mask is declared otherwise."
+    assert caught.value.got == got
+
+
 def test_a_scene_may_begin_with_nobody(make: Callable[..., GodotParallelEnv]) -> None:
     env = make("herd_none_at_first")
     assert env.possible_agents == ["sheep_0", "sheep_1", "sheep_2"]

@@ -4,11 +4,15 @@ extends Node
 ## Each happening is [what, index]; the index counts the sheep that are there (modulo their number).
 
 const Sheep := preload("res://sheep.gd")
+const MaskedSheep := preload("res://masked_sheep.gd")
 
 ## How many sheep there are at the beginning of an episode.
 @export var at_first := 2
 ## How many may come later; 0 declares nobody.
 @export var most := 3
+## Whether the sheep have an action mask, and whether the declaration says so.
+@export var masked := false
+@export var declares_mask := false
 
 var schedule: Array = []
 var _step := 0
@@ -39,6 +43,7 @@ func _get_possible_agents() -> Dictionary:
 		"max": most,
 		"observation_space": MarlSpace.box([-INF, -INF], [INF, INF]),
 		"action_space": MarlSpace.discrete(2),
+		"action_mask": declares_mask,
 	}
 	return {"sheep": sheep}
 
@@ -58,7 +63,7 @@ func _fill() -> void:
 
 
 func _spawn() -> void:
-	var sheep := Sheep.new()
+	var sheep: Sheep = MaskedSheep.new() if masked else Sheep.new()
 	sheep.name = "Sheep"
 	sheep.id = _made
 	_made += 1
