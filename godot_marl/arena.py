@@ -393,7 +393,8 @@ def check_seed(seed: object) -> None:
     Raises:
         InvalidOptionError: It is neither None nor an integer from 0 to 2**63 - 1.
     """
-    is_integer = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
-    if seed is not None and not (is_integer and 0 <= seed <= MAX_SEED):  # type: ignore[operator]
+    if seed is None:
+        return
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed <= MAX_SEED:
         expected = f"an integer from 0 to {MAX_SEED}"
         raise errors.InvalidOptionError("The seed is out of range.", where="seed", expected=expected, got=repr(seed))

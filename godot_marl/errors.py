@@ -37,11 +37,11 @@ class GodotMarlError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep the parts when the error crosses a process, as vector environments and Ray do."""
-        return (_rebuild, (type(self), dict(self.__dict__)))
+        return (_rebuild, (type(self), str(self), dict(self.__dict__)))
 
 
-def _rebuild(cls: type[GodotMarlError], parts: dict[str, object]) -> GodotMarlError:
-    error = cls(**{key: parts[key] for key in ("what", "where", "expected", "got", "remedy")})  # type: ignore[arg-type]
+def _rebuild(cls: type[GodotMarlError], message: str, parts: dict[str, object]) -> GodotMarlError:
+    error = cls(message)
     error.__dict__.update(parts)
     return error
 
@@ -169,7 +169,3 @@ class ProtocolError(GodotMarlError):
 
 class ProtocolVersionError(ProtocolError):
     """The addon in the game and this Python package speak different versions of the protocol."""
-
-
-class ConnectionRefusedByTokenError(ProtocolError):
-    """A program connected that does not know the token."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 
 from websockets.datastructures import Headers
 from websockets.exceptions import NegotiationError
-from websockets.frames import Close, Opcode
+from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
@@ -270,14 +270,14 @@ class Link:
         return self._messages.pop(0)
 
     def _take(self, frame: object) -> None:
-        opcode = getattr(frame, "opcode", None)
-        if opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+        if not isinstance(frame, Frame) or frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
             return
+        opcode = frame.opcode
         if opcode is not Opcode.CONT:
             self._fragments = []
             self._is_text = opcode is Opcode.TEXT
-        self._fragments.append(frame.data)  # type: ignore[attr-defined]
-        if frame.fin:  # type: ignore[attr-defined]
+        self._fragments.append(bytes(frame.data))
+        if frame.fin:
             data = self._fragments[0] if len(self._fragments) == 1 else b"".join(self._fragments)
             self._fragments = []
             self._messages.append(bytes(data).decode("utf-8", "replace") if self._is_text else data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from gymnasium import spaces
 from godot_marl.codec import Reply
 from godot_marl.errors import InvalidObservationError
 from godot_marl.protocol import AgentDescription, SceneDescription
+from godot_marl.spaces import leaves
 
 
 class ObservationOutOfBoundsWarning(UserWarning):
@@ -35,7 +36,7 @@ class ObservationChecker:
             InvalidObservationError: It holds NaN, or an integer that its space does not have.
         """
         agent = self._agents[slot]
-        for place, space, value in _leaves(agent.observation_space, observation):
+        for place, space, value in leaves(agent.observation_space, observation):
             if space.contains(value):
                 continue
             if np.asarray(value).dtype.kind == "f" and np.isnan(value).any():
@@ -73,17 +74,6 @@ class ObservationChecker:
                     remedy="Look for a division by zero or a root of a negative number in get_reward().",
                 )
         return rewards
-
-
-def _leaves(space: spaces.Space[Any], value: Any, place: str = "") -> Iterator[tuple[str, spaces.Space[Any], Any]]:
-    if isinstance(space, spaces.Dict):
-        for name, member in space.spaces.items():
-            yield from _leaves(member, value[name], f"{place}[{name!r}]")
-    elif isinstance(space, spaces.Tuple):
-        for i, member in enumerate(space.spaces):
-            yield from _leaves(member, value[i], f"{place}[{i}]")
-    else:
-        yield place, space, value
 
 
 def _point_at(value: Any, wrong: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -105,6 +105,18 @@ def _integer(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
         raise ValueError(f"{value!r} must be an integer")
     return int(value)
+
+
+def leaves(space: spaces.Space[Any], value: Any, place: str = "") -> Iterator[tuple[str, spaces.Space[Any], Any]]:
+    """The members of a value of a nested space: where each is, its space, and the member."""
+    if isinstance(space, spaces.Dict):
+        for name, member in space.spaces.items():
+            yield from leaves(member, value[name], f"{place}[{name!r}]")
+    elif isinstance(space, spaces.Tuple):
+        for i, member in enumerate(space.spaces):
+            yield from leaves(member, value[i], f"{place}[{i}]")
+    else:
+        yield place, space, value
 
 
 def _count(value: object) -> int:

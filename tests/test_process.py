@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from processes import becomes_true
 
 from godot_marl.errors import GameError, MissingDependencyError
 from godot_marl.process import GameProcess
@@ -29,16 +30,6 @@ def is_running(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return status.rpartition(")")[2].split()[0] not in ("Z", "X")
-
-
-def within(seconds: float, fact: Callable[[], bool]) -> bool:
-    """Whether it becomes true in time."""
-    deadline = time.monotonic() + seconds
-    while not fact():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def supervisor_of(pid: int) -> int:
@@ -154,7 +145,7 @@ def test_output_of_any_bytes_is_text(start: Starter) -> None:
 
 def test_output_can_be_read_while_the_game_runs(start: Starter) -> None:
     game = start("sh", "-c", f"echo ready; exec {SLEEP} 1000")
-    assert within(10, lambda: game.output() == "ready")
+    assert becomes_true(lambda: game.output() == "ready", 10)
 
 
 def test_close_lets_a_game_end_by_itself(start: Starter, tmp_path: Path) -> None:
@@ -174,7 +165,7 @@ def test_close_kills_a_game_that_does_not_end(start: Starter) -> None:
 def test_close_kills_a_game_that_is_stopped_or_ignores_signals(start: Starter) -> None:
     deaf = start("sh", "-c", f"trap '' TERM INT HUP; echo deaf; {SLEEP} 1000; {SLEEP} 1000")
     stopped = start(SLEEP, "1000")
-    assert within(10, lambda: deaf.output() == "deaf")
+    assert becomes_true(lambda: deaf.output() == "deaf", 10)
     os.kill(pid_of(stopped), signal.SIGSTOP)
     for game in (deaf, stopped):
         game.close(0.0)
@@ -192,16 +183,16 @@ def test_closing_twice_is_closing_once(start: Starter) -> None:
 
 def test_what_the_game_started_ends_with_it(start: Starter) -> None:
     game = start("sh", "-c", f"{SLEEP} 1000 & echo $!; wait")
-    assert within(10, lambda: game.output() != "")
+    assert becomes_true(lambda: game.output() != "", 10)
     child = int(game.output())
     game.close(0.0)
-    assert within(2, lambda: not is_running(child))
+    assert becomes_true(lambda: not is_running(child), 2)
 
 
 def test_what_a_game_left_behind_ends_when_the_game_does(start: Starter) -> None:
     game = start("sh", "-c", f"{SLEEP} 1000 & echo $!")
     assert game.wait(10)
-    assert within(2, lambda: not is_running(int(game.output())))
+    assert becomes_true(lambda: not is_running(int(game.output())), 2)
 
 
 def test_nothing_stays_in_the_temporary_folder(start: Starter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,14 +241,14 @@ def test_a_game_ends_within_two_seconds_of_its_python(
         os.kill(game, signal.SIGSTOP)
     parent.send_signal(kill_with)
     parent.wait(10)
-    assert within(2, lambda: not is_running(game))
-    assert within(2, lambda: not is_running(supervisor))
+    assert becomes_true(lambda: not is_running(game), 2)
+    assert becomes_true(lambda: not is_running(supervisor), 2)
 
 
 def test_a_game_ends_when_its_supervisor_is_killed(start: Starter) -> None:
     game = start(SLEEP, "1000")
     os.kill(supervisor_of(pid_of(game)), signal.SIGKILL)
-    assert within(2, lambda: not is_running(pid_of(game)))
+    assert becomes_true(lambda: not is_running(pid_of(game)), 2)
     assert game.wait(2)
     assert game.exit_status is None
     game.close()

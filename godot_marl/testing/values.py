@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
-
-def leaves(space: spaces.Space[Any], value: Any, place: str = "") -> Iterator[tuple[str, spaces.Space[Any], Any]]:
-    """The members of a value of a nested space: where each is, its space, and the member."""
-    if isinstance(space, spaces.Dict):
-        for name, member in space.spaces.items():
-            yield from leaves(member, value[name], f"{place}[{name!r}]")
-    elif isinstance(space, spaces.Tuple):
-        for i, member in enumerate(space.spaces):
-            yield from leaves(member, value[i], f"{place}[{i}]")
-    else:
-        yield place, space, value
+from godot_marl.spaces import leaves
 
 
 def difference_of(space: spaces.Space[Any], one: Any, other: Any) -> str | None:
