@@ -11,6 +11,9 @@ const _UNREACHABLE := (
 )
 # How long a window waits for Python's next request before it lets a frame pass without a step.
 const _WINDOW_PATIENCE_USEC := 4000
+# How many frames pass, with the tree paused, before a scene with a picture begins: some nodes make
+# what they show, such as text, in calls that they defer.
+const _FIRST_FRAMES := 2
 const _SPIN_USEC := 500
 const _LONGEST_NAP_USEC := 1000
 
@@ -21,6 +24,7 @@ var _requests := MarlRequests.new()
 var _phase := Phase.CONNECTING
 var _blocking := false
 var _has_paused := false
+var _frames_to_show := 0
 var _frames_left := 0
 var _frames_passed := 0
 var _frames_waited := 0
@@ -36,11 +40,16 @@ func _init(bridge: MarlBridge, link: MarlLink, logger: MarlLogger) -> void:
 	_requests.step_length = bridge.step_length
 	# A window stays alive while it waits; without one nothing happens until Python answers.
 	_blocking = DisplayServer.get_name() == "headless"
+	_frames_to_show = 0 if _blocking else _FIRST_FRAMES
 
 
 ## Call it first in every physics frame.
 func pass_frame() -> void:
 	if _phase == Phase.ENDED:
+		return
+	if _frames_to_show > 0:
+		_frames_to_show -= 1
+		_set_paused(true)
 		return
 	if _phase == Phase.STEPPING or _phase == Phase.SETTLING:
 		if _frames_left > 0:
