@@ -101,32 +101,30 @@ def _section_of(dtype: np.dtype[Any]) -> str:
 
 
 class _Place(NamedTuple):
-    """Where one slot's elements lie in each section, for one arena."""
+    """Where one slot's elements lie, for one arena: the sections that it uses, each with its begin and end."""
 
-    begins: dict[str, int]
+    parts: tuple[tuple[str, int, int], ...]
     plan: SpacePlan
 
 
 class _Block:
-    """The sections of one message: all arenas, all slots, in the order of clause 4.3."""
+    """The sections of one message that are not empty: all arenas, all slots, in the order of clause 4.3."""
 
     def __init__(self, plans: Sequence[SpacePlan], arenas: int) -> None:
         self.arenas = arenas
-        self.widths = {section: sum(plan.widths[section] for plan in plans) for section in SECTIONS}
         self.places: list[_Place] = []
-        begins = dict.fromkeys(SECTIONS, 0)
+        ends = dict.fromkeys(SECTIONS, 0)
         for plan in plans:
-            self.places.append(_Place(dict(begins), plan))
-            for section in SECTIONS:
-                begins[section] += plan.widths[section]
+            parts = []
+            for section, width in plan.widths.items():
+                if width:
+                    parts.append((section, ends[section], ends[section] + width))
+                    ends[section] += width
+            self.places.append(_Place(tuple(parts), plan))
+        self.widths = {section: width for section, width in ends.items() if width}
 
     def rows(self, block: Mapping[str, np.ndarray[Any, Any]], arena: int, slot: int) -> dict[str, np.ndarray[Any, Any]]:
-        begins, plan = self.places[slot]
-        return {
-            section: block[section][arena, begins[section] : begins[section] + width]
-            for section, width in plan.widths.items()
-            if width
-        }
+        return {section: block[section][arena, begin:end] for section, begin, end in self.places[slot].parts}
 
 
 @dataclass
@@ -181,17 +179,19 @@ class Layout:
         self.step_size = STEP_HEADER.size + arenas * (
             self.slots + sum(np.dtype(SECTION_DTYPES[s]).itemsize * w for s, w in self._actions.widths.items())
         )
-        self._parts = self._plan_reply()
-        self.reply_size = REPLY_HEADER.size + sum(dtype.itemsize * count for _, dtype, count in self._parts)
+        parts = self._plan_reply()
+        self.reply_size = REPLY_HEADER.size + sum(dtype.itemsize * count for _, dtype, count in parts)
+        self._parts = [part for part in parts if part[2]]
+        self._empty = {name: np.zeros((arenas, 0), dtype) for name, dtype, _ in parts}
 
     def _plan_reply(self) -> list[tuple[str, np.dtype[Any], int]]:
         widths = self._observations.widths
         order = [
             ("rewards", "<f8", self.slots),
-            *((section, SECTION_DTYPES[section], widths[section]) for section in ("f64", "i64", "f32", "i32")),
+            *((section, SECTION_DTYPES[section], widths.get(section, 0)) for section in ("f64", "i64", "f32", "i32")),
             ("flags", "u1", self.slots),
             ("masks", "u1", self._mask_begins[-1]),
-            ("u8", "u1", widths["u8"]),
+            ("u8", "u1", widths.get("u8", 0)),
         ]
         return [(name, np.dtype(dtype), self.arenas * width) for name, dtype, width in order]
 
@@ -211,8 +211,8 @@ class Layout:
             for slot, action in by_slot.items():
                 self._actions.places[slot].plan.write(action, self._actions.rows(block, arena, slot))
                 given[arena, slot] = 1
-        parts = [STEP_HEADER.pack(KIND_STEP, 0, 0, request), *(block[s].tobytes() for s in SECTIONS), given.tobytes()]
-        return b"".join(parts)
+        header = STEP_HEADER.pack(KIND_STEP, 0, 0, request)
+        return b"".join([header, *(section.tobytes() for section in block.values()), given.tobytes()])
 
     def decode_reply(self, message: bytes | bytearray) -> Reply:
         """Read a reply (section 6). The arrays are writable, and nothing changes them later.
@@ -228,13 +228,13 @@ class Layout:
         if len(message) != self.reply_size + tail_size:
             raise _malformed("a reply", f"{self.reply_size} + {tail_size} bytes", f"{len(message)} bytes")
         block = bytearray(message)
-        arrays: dict[str, np.ndarray[Any, Any]] = {}
+        arrays = dict(self._empty)
         begin = REPLY_HEADER.size
         for name, dtype, count in self._parts:
-            arrays[name] = np.frombuffer(block, dtype, count, begin).reshape(self.arenas, -1 if count else 0)
+            arrays[name] = np.frombuffer(block, dtype, count, begin).reshape(self.arenas, -1)
             begin += dtype.itemsize * count
         slot_flags = arrays["flags"]
-        if np.any(slot_flags & ~np.uint8(_KNOWN_FLAGS)):
+        if int(np.bitwise_or.reduce(slot_flags, axis=None)) & ~_KNOWN_FLAGS:
             raise _malformed("a reply", "slot flags of clause 6.3", f"{slot_flags.tolist()}")
         sections = {section: arrays[section] for section in SECTIONS}
         infos = self._decode_tail(bytes(block[begin:])) if tail_size else [{} for _ in range(self.arenas)]
