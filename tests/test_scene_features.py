@@ -346,6 +346,16 @@ def test_returned_arrays_are_writable_and_nothing_changes_them_later(team: Godot
 # -- How the game is started -------------------------------------------------------------------------------------------
 
 
+def test_checks_can_be_switched_off_for_speed(make: MakeEnv, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAULT", "get_observation=[0.5, nan]")
+    env = make("answering", checks=False, mask_in_observation=False)
+    env.reset(seed=1)
+    (name,) = env.agents
+    observation = env.step({name: 99})[0][name]
+    assert observation[0] == 0.5
+    assert np.isnan(observation[1])
+
+
 def test_option_physics_fps_sets_the_games_own(make: MakeEnv) -> None:
     env = make("walker", physics_fps=120, step_length=4)
     env.reset(seed=1)
