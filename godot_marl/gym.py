@@ -55,6 +55,7 @@ class GodotEnv(gymnasium.Env[Any, Any]):
             )
         return names[0]
 
+    # Gymnasium declares both spaces as attributes; they are properties, so that asking for them starts the game.
     @property
     def observation_space(self) -> spaces.Space[Any]:  # type: ignore[override]
         """The space of observations."""

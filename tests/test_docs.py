@@ -10,6 +10,7 @@ import sys
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,11 +71,11 @@ def test_readme_scene_of_your_own(my_game: Path, capsys: pytest.CaptureFixture[s
 
 def test_cartpole_readme_python() -> None:
     for code in blocks("envs/cartpole/README.md", "python"):
-        names: dict[str, object] = {}
+        names: dict[str, Any] = {}
         exec(code, names)  # noqa: S102 - our own page
         env = names["env"]
-        assert env.possible_agents == ["cart_0"]  # type: ignore[attr-defined]
-        env.close()  # type: ignore[attr-defined]
+        assert env.possible_agents == ["cart_0"]
+        env.close()
 
 
 def test_readme_names_every_option() -> None:
