@@ -7,19 +7,17 @@ import io
 import re
 import subprocess
 import sys
-import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pages import ROOT, blocks
 
 from godot_marl.addon import install_addon
 from godot_marl.engine import Engine
 
 pytestmark = pytest.mark.godot
-
-ROOT = Path(__file__).parents[1]
 
 MAIN_SCENE = """\
 [gd_scene format=3]
@@ -36,12 +34,6 @@ script = ExtResource("2")
 script = ExtResource("1")
 step_length = 4
 """
-
-
-def blocks(page: str, language: str) -> list[str]:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```", text, re.MULTILINE | re.DOTALL)
-    return [textwrap.dedent(code) for _, code in found]
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import warnings
@@ -15,6 +14,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env as gymnasium_check_env
+from pages import table_rows
 from pettingzoo.test import api_test, max_cycles_test, parallel_api_test, render_test, seed_test
 from pettingzoo.test.state_test import state_test
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
@@ -27,7 +27,7 @@ from godot_marl.parallel import GodotParallelEnv
 pytestmark = pytest.mark.godot
 
 AGENT = "cart_0"
-README = Path(__file__).parents[1] / "envs" / "cartpole" / "README.md"
+README = "envs/cartpole/README.md"
 
 
 @pytest.fixture(scope="module")
@@ -233,22 +233,10 @@ def test_frames_show_the_cart_moving_and_are_saved(tmp_path: Path) -> None:
 # -- The README --------------------------------------------------------------------------------------------------------
 
 
-def table_rows(header: str) -> list[list[str]]:
-    """The rows of the table of the README whose header line begins with these cells."""
-    lines = README.read_text(encoding="utf-8").splitlines()
-    begin = next(i for i, line in enumerate(lines) if re.sub(r"\s+", " ", line).startswith(header))
-    rows = []
-    for line in lines[begin + 2 :]:
-        if not line.startswith("|"):
-            break
-        rows.append([cell.strip() for cell in line.strip().strip("|").split("|")])
-    return rows
-
-
 def test_readme_table_of_observations_is_the_live_space(env: GodotParallelEnv) -> None:
     space = env.observation_space(AGENT)
     assert isinstance(space, gymnasium.spaces.Box)
-    rows = table_rows("| Num | Observation | Min | Max | Unit |")
+    rows = table_rows(README, "| Num | Observation | Min | Max | Unit |")
     assert [int(row[0]) for row in rows] == list(range(space.shape[0]))
     assert [float(row[2]) for row in rows] == space.low.tolist()
     assert [float(row[3]) for row in rows] == space.high.tolist()
@@ -256,7 +244,7 @@ def test_readme_table_of_observations_is_the_live_space(env: GodotParallelEnv) -
 
 
 def test_readme_table_of_the_state_is_the_live_space(env: GodotParallelEnv) -> None:
-    rows = table_rows("| Num | State |")
+    rows = table_rows(README, "| Num | State |")
     assert [float(row[2]) for row in rows] == env.state_space.low.tolist()
     assert [float(row[3]) for row in rows] == env.state_space.high.tolist()
 
@@ -264,4 +252,4 @@ def test_readme_table_of_the_state_is_the_live_space(env: GodotParallelEnv) -> N
 def test_readme_table_of_actions_is_the_live_space(env: GodotParallelEnv) -> None:
     space = env.action_space(AGENT)
     assert isinstance(space, gymnasium.spaces.Discrete)
-    assert [int(row[0]) for row in table_rows("| Num | Action |")] == list(range(int(space.n)))
+    assert [int(row[0]) for row in table_rows(README, "| Num | Action |")] == list(range(int(space.n)))

@@ -1,0 +1,39 @@
+"""How an example project becomes a PettingZoo environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pettingzoo import AECEnv
+from pettingzoo.utils.wrappers import OrderEnforcingWrapper
+
+from godot_marl import aec
+from godot_marl.addon import prepare_example
+from godot_marl.parallel import GodotParallelEnv
+
+
+def parallel_env(project: str, name: str, max_cycles: int | None, options: Mapping[str, Any]) -> GodotParallelEnv:
+    """Make a ParallelEnv of an example project.
+
+    Args:
+        project: The project's folder in `envs/`.
+        name: What PettingZoo calls the environment.
+        max_cycles: Steps until an episode is truncated; None for the scene's own limit.
+        options: See `godot_marl.options.Options`.
+    """
+    env = GodotParallelEnv(prepare_example(project), max_episode_steps=max_cycles, **options)
+    env.metadata["name"] = name
+    return env
+
+
+def raw_env(project: str, name: str, max_cycles: int | None, options: Mapping[str, Any]) -> AECEnv[str, Any, Any]:
+    """Make an AECEnv of an example project, without the wrapper that enforces the order of calls."""
+    env = aec.raw_env(prepare_example(project), max_episode_steps=max_cycles, **options)
+    env.metadata["name"] = name
+    return env
+
+
+def env(project: str, name: str, max_cycles: int | None, options: Mapping[str, Any]) -> AECEnv[str, Any, Any]:
+    """Make an AECEnv of an example project."""
+    return OrderEnforcingWrapper(raw_env(project, name, max_cycles, options))
