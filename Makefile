@@ -37,6 +37,14 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
+# The oldest versions that pyproject.toml allows, and Ray, which wants an old gymnasium. VENV above has the newest ones.
+.venv-oldest/.installed: pyproject.toml tests/versions/oldest.txt
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/pip install --quiet --disable-pip-version-check $(TORCH)
+	.venv-oldest/bin/pip install --quiet --disable-pip-version-check --constraint tests/versions/oldest.txt \
+	  --editable '.[rllib,test]'
+	touch $@
+
 # Pictures need a display; where there is none, Xvfb is one.
 display:
 	@if [ "$$(uname)" = Linux ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ] && ! command -v Xvfb > /dev/null; then \
@@ -51,4 +59,4 @@ display:
 	fi
 
 clean:  ## Remove what the other targets made here
-	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-oldest runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -7,7 +7,18 @@ from godot_marl.aec import env, raw_env
 from godot_marl.gym import ENV_ID, GodotEnv
 from godot_marl.parallel import GodotParallelEnv, parallel_env
 from godot_marl.version import __version__
+from godot_marl.wrappers import PaddedEnv, pad_agents
 
-__all__ = ["GodotEnv", "GodotParallelEnv", "__version__", "env", "errors", "parallel_env", "raw_env"]
+__all__ = [
+    "GodotEnv",
+    "GodotParallelEnv",
+    "PaddedEnv",
+    "__version__",
+    "env",
+    "errors",
+    "pad_agents",
+    "parallel_env",
+    "raw_env",
+]
 
 gymnasium.register(id=ENV_ID, entry_point="godot_marl.gym:GodotEnv")

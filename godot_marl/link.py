@@ -31,7 +31,8 @@ _websockets_logger = logging.getLogger(f"{__name__}.websockets")
 _websockets_logger.setLevel(logging.WARNING)
 
 DEFAULT_PORT = 8000
-_CHUNK = 1 << 20
+# More costs a mapping of memory at every call.
+_CHUNK = 1 << 16
 _MAX_MESSAGE = 1 << 26
 _UPGRADE_TIMEOUT = 10.0
 _CHECK_INTERVAL = 0.1

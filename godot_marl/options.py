@@ -34,6 +34,8 @@ class Options:
         ssl: Not yet supported; must be None.
         step_length: Physics frames in a step; None for the bridge's own.
         physics_fps: Physics frames in a second of the game; None for the project's own.
+        human_agents: Names of agents that a person plays, with their `get_human_action()`: what `step` is given for
+            them is ignored. Needs a window, so render_mode="human" or a game that the user starts.
         render_mode: None, "human" (a window in real time) or "rgb_array" (frames from `render`).
         render_size: (width, height) of the window and of frames, in pixels; None for the project's own.
         render_path: A folder in which `render` also saves each frame as 0.png, 1.png, ...
@@ -58,6 +60,7 @@ class Options:
     ssl: ssl_module.SSLContext | None = None
     step_length: int | None = None
     physics_fps: int | None = None
+    human_agents: Sequence[str] = ()
     render_mode: str | None = None
     render_size: tuple[int, int] | None = None
     render_path: str | os.PathLike[str] | None = None
@@ -109,6 +112,9 @@ class Options:
             "None, 'human' or 'rgb_array'",
             self.render_mode,
         )
+        people = self.human_agents
+        names = isinstance(people, Sequence) and not isinstance(people, str) and all(isinstance(n, str) for n in people)
+        _require(names, "human_agents", "a list of agents' names", people)
         size = self.render_size
         pair = isinstance(size, Sequence) and len(size) == 2 and all(_is_int(n, 1) for n in size)
         _require(size is None or pair, "render_size", "(width, height) in pixels", size)

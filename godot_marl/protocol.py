@@ -39,6 +39,7 @@ class Configuration:
     physics_fps: int | None = None
     real_time: bool = False
     turn_timeout: float = 10.0
+    human_agents: Sequence[str] = ()
     action_space: SpaceOption = None
     observation_space: SpaceOption = None
 
@@ -53,6 +54,7 @@ class Configuration:
             "physics_fps": self.physics_fps,
             "real_time": self.real_time,
             "turn_timeout": self.turn_timeout,
+            "human_agents": list(self.human_agents),
             "action_spaces": _spaces_to_wire(self.action_space, "action_space"),
             "observation_spaces": _spaces_to_wire(self.observation_space, "observation_space"),
         }
@@ -310,6 +312,7 @@ _ERROR_OF_CODE: dict[str, type[errors.GodotMarlError]] = {
     "reward": errors.InvalidObservationError,
     "end": errors.InvalidObservationError,
     "action_mask": errors.InvalidObservationError,
+    "human_action": errors.SceneError,
     "info": errors.InvalidObservationError,
     "options": errors.InvalidOptionError,
     "script": errors.ScriptError,

@@ -30,6 +30,8 @@ _START_TIMEOUT_BY_HAND = 300.0
 # How long a game may run without connecting when nothing in its scene names the bridge.
 _NO_BRIDGE_TIMEOUT = 5.0
 _EXIT_PATIENCE = 3.0
+# How long a person may think about one step: a week, so that nobody is hurried. Closing the window ends the wait.
+_THINKING_TIMEOUT = 7 * 24 * 3600.0
 
 
 class Worker:
@@ -57,6 +59,7 @@ class Worker:
             physics_fps=options.physics_fps,
             real_time=options.render_mode == "human" or self._is_by_hand,
             turn_timeout=options.turn_timeout,
+            human_agents=options.human_agents,
             action_space=options.action_space,
             observation_space=options.observation_space,
         )
@@ -75,6 +78,7 @@ class Worker:
         """Start the game, wait for it, and shake hands.
 
         Raises:
+            InvalidOptionError: Two options contradict each other.
             EngineError: No engine was found.
             GameError: The game cannot be found or started, ends, or never connects.
             SceneError: The scene breaks the agent interface.
@@ -87,6 +91,7 @@ class Worker:
             raise
 
     def _start(self) -> SceneDescription:
+        self._check_people()
         launch = None if self._is_by_hand else launcher.plan_launch(self._game, self._options)
         token = self._options.token
         if launch is not None:
@@ -107,6 +112,16 @@ class Worker:
         finally:
             listener.close()
         return self._shake_hands(deadline)
+
+    def _check_people(self) -> None:
+        if self._options.human_agents and self._options.render_mode != "human" and not self._is_by_hand:
+            raise errors.InvalidOptionError(
+                "A person can play only in a window.",
+                where="human_agents",
+                expected="render_mode='human', or a game that you start",
+                got=f"render_mode={self._options.render_mode!r}",
+                remedy="Give render_mode='human' too.",
+            )
 
     @property
     def _start_timeout(self) -> float:
@@ -151,7 +166,11 @@ class Worker:
 
     def step(self, actions: Sequence[Mapping[int, Any]]) -> Reply:
         """Step all arenas: for each the actions by slot."""
-        return self._exchange(self._session.step(actions), Reply)
+        agents = self._session.scene.agents if self._session.scene else ()
+        people = set(self._options.human_agents)
+        is_asked = people and any(agents[slot].name in people for by_slot in actions for slot in by_slot)
+        message = self._session.step(actions)
+        return self._exchange(message, Reply, _THINKING_TIMEOUT if is_asked else None)
 
     def render(self) -> np.ndarray[Any, Any]:
         """A frame: uint8 of shape (height, width, 3)."""
@@ -181,10 +200,12 @@ class Worker:
         if process is not None:
             process.close(0.0)
 
-    def _exchange(self, message: str | bytes, kind: type[_Answer]) -> _Answer:
+    def _exchange(self, message: str | bytes, kind: type[_Answer], patience: float | None = None) -> _Answer:
         deadline = time.monotonic() + self._options.step_timeout
         try:
             self._send(message, deadline)
+            if patience is not None:
+                deadline = time.monotonic() + patience
             answer = self._session_receive(deadline)
             self._check_output()
             if not isinstance(answer, kind):
@@ -230,7 +251,7 @@ class Worker:
         except errors.ProtocolError as error:
             self._link.refuse(error.what)
             raise
-        except errors.NoAgentError as error:
+        except (errors.NoAgentError, errors.InvalidOptionError) as error:
             # An agent whose script does not parse is a node without methods.
             raise (self._parse_error() or error) from None
 

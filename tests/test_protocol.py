@@ -298,6 +298,7 @@ CODES = {
     "reward": errors.InvalidObservationError,
     "end": errors.InvalidObservationError,
     "action_mask": errors.InvalidObservationError,
+    "human_action": errors.SceneError,
     "info": errors.InvalidObservationError,
     "options": errors.InvalidOptionError,
     "script": errors.ScriptError,

@@ -1,3 +1,4 @@
+class_name CartPole
 extends Node3D
 ## The agent of CartPole: a cart on a track, and a pole on a hinge that must not fall over.
 ##
@@ -29,6 +30,8 @@ const _COAST: Array[int] = [PUSH_LEFT, PUSH_RIGHT, PUSH_RIGHT, PUSH_LEFT]
 var _last_position := 0.0
 var _last_angle := 0.0
 var _coasted := 0
+var _is_driven := false
+var _was_pushed := false
 
 @onready var _body: RigidBody3D = $Body
 @onready var _pole: RigidBody3D = $Pole
@@ -37,7 +40,13 @@ var _coasted := 0
 
 
 func _physics_process(_delta: float) -> void:
-	# Nobody but a person drives the cart: the bridge's first call ends this.
+	if _is_driven:
+		# Its episode is over, while other carts go on: the bridge pushes it no more.
+		if not _was_pushed and is_done() and not _body.freeze:
+			_stand_still()
+		_was_pushed = false
+		return
+	# Nobody but a person drives the cart: the bridge's first reset ends this.
 	var direction: float = _pressed_direction()
 	if direction != 0.0:
 		_push(direction)
@@ -48,6 +57,7 @@ func _physics_process(_delta: float) -> void:
 ## Pushes the cart: [code][0][/code] to the left, [code][1][/code] to the right. The bridge calls
 ## it in every physics frame of a step.
 func apply_action(action: Array) -> void:
+	_was_pushed = true
 	_push(-1.0 if action[0] == PUSH_LEFT else 1.0)
 
 
@@ -76,8 +86,14 @@ func is_done() -> bool:
 
 ## Puts both bodies back to where the scene has them: at rest, the pole upright.
 func reset() -> void:
-	set_physics_process(false)
+	_is_driven = true
+	_was_pushed = false
 	_restart()
+
+
+## The cart's position and velocity along the track, the pole's angle and angular velocity.
+func get_motion() -> Array:
+	return [_body.position.z, _body.linear_velocity.z, _pole_angle(), _pole.angular_velocity.x]
 
 
 ## A box of four float32 numbers: position, change of position, angle, change of angle.
@@ -118,6 +134,13 @@ func _pole_angle() -> float:
 	return atan2(axis.z, axis.y)
 
 
+func _stand_still() -> void:
+	for body: RigidBody3D in [_body, _pole]:
+		body.linear_velocity = Vector3.ZERO
+		body.angular_velocity = Vector3.ZERO
+		body.freeze = true
+
+
 func _restart() -> void:
 	_put_back(_body, _body_start)
 	_put_back(_pole, _pole_start)
@@ -128,6 +151,7 @@ func _restart() -> void:
 
 # The node passes its transform on to the physics server only later in the frame: tell it at once.
 func _put_back(body: RigidBody3D, start: Transform3D) -> void:
+	body.freeze = false
 	body.transform = start
 	PhysicsServer3D.body_set_state(
 		body.get_rid(), PhysicsServer3D.BODY_STATE_TRANSFORM, body.global_transform

@@ -1,56 +1,72 @@
-"""`godot-marl play`: watch a trained policy."""
+"""`godot-marl play`: watch trained policies, or play beside them."""
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 import click
 
-from godot_marl.cli.engine import ProgressBars
 from godot_marl.cli.extras import needs_sb3
-from godot_marl.cli.games import find_game
-from godot_marl.engine import ensure_engine
 
 
 @click.command("play")
 @click.argument("game")
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("run", metavar="[RUN]", required=False, type=click.Path(path_type=Path))
+@click.option("--human", "humans", metavar="AGENT", multiple=True, help="Play this agent with the keyboard.")
 @click.option("--episodes", type=click.IntRange(1), default=1, show_default=True, help="Episodes to play.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first episode's seed.")
 @click.option(
     "--render",
     type=click.Choice(["human", "video", "none"]),
     default="human",
     show_default=True,
-    help="A window in real time, a video beside the model, or neither.",
+    help="A window in real time, a video beside the checkpoints, or neither.",
 )
-@click.option("--settings", type=click.Path(path_type=Path), help="Settings file.  [default: the game's train.toml]")
-@click.option("--scene", help="Scene to run.  [default: the project's main scene]")
+@click.option("--scene", help="Scene to run.  [default: the training's, or the project's main scene]")
 @click.option("--engine", help="Godot executable.  [default: found, or installed]")
 def play_command(
     game: str,
-    model: Path,
+    run: Path | None,
+    humans: tuple[str, ...],
     episodes: int,
+    seed: int,
     render: str,
-    settings: Path | None,
     scene: str | None,
     engine: str | None,
 ) -> None:
-    """Play GAME with the policy in MODEL, the model.zip that `train` wrote."""
+    """Play GAME with the policies of RUN, a folder that `train` wrote; without RUN, at random.
+
+    With --human AGENT you play that agent yourself, by the keys that the scene's get_human_action() reads, and the
+    others play beside or against you.
+    """
     with needs_sb3():
-        from godot_marl import training
-    folder = find_game(game)
-    plan = training.Settings.load(settings or folder / "train.toml", optional=settings is None)
-    with ProgressBars() as bars:
-        found = ensure_engine(engine, report=bars.report)
-    options: dict[str, Any] = {"scene": scene, "engine": found.path}
-    policy = training.load(model)
-    if render == "video":
-        for path in training.record_episodes(policy, folder, options, plan, model.parent, episodes):
-            click.echo(f"video: {path}")
-        return
-    if render == "human":
-        options["render_mode"] = "human"
-    returns = training.evaluate(policy, folder, options, plan, episodes)
-    for i, value in enumerate(returns):
-        click.echo(f"episode {i + 1}: return {value:.1f}")
+        from godot_marl.cli.trained import TrainedGame
+        from godot_marl.training import Run, evaluation, pictures
+        from godot_marl.training.players import random_cast
+    if humans and render != "human":
+        raise click.UsageError(f"--human needs a window: leave out --render {render}")
+    results = None if run is None else Run.open(run)
+    if results is not None and scene is None:
+        scene = results.scene
+    trained = TrainedGame.find(game, scene, engine, None if results is None else results.settings)
+    options: dict[str, Any] = {"none": {}, "human": {"render_mode": "human"}, "video": {"render_mode": "rgb_array"}}[
+        render
+    ]
+    if humans:
+        options["human_agents"] = humans
+    with contextlib.closing(trained.arena(**options)) as arena:
+        scene_now = arena.start()
+        checkpoint = None if results is None else results.last_checkpoint()
+        cast = random_cast(scene_now, seed) if checkpoint is None else trained.players(arena, checkpoint)
+        for i in range(episodes):
+            if render == "video":
+                folder = (results.folder if results is not None else Path("runs")) / "video"
+                path = pictures.record_episode(arena, cast, seed + i, folder / f"{Path(game).name}-{seed + i}.mp4")
+                click.echo(f"video: {path}")
+                continue
+            sides = trained.settings.sides_of(scene_now)
+            returns = evaluation.returns_of(arena, sides, cast, [seed + i])
+            scores = ", ".join(f"{side} {value[0]:.2f}" for side, value in returns.items())
+            click.echo(f"episode {i + 1}: return {scores}")

@@ -1,65 +1,167 @@
-"""`godot-marl train`: learn a policy for the agent of a game."""
+"""`godot-marl train`: learn the policies of a game."""
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import datetime
+import signal
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from godot_marl.cli.engine import ProgressBars
 from godot_marl.cli.extras import needs_sb3
-from godot_marl.cli.games import find_game
-from godot_marl.engine import ensure_engine
+from godot_marl.errors import GodotMarlError, InvalidOptionError
+
+if TYPE_CHECKING:
+    from godot_marl.cli.trained import TrainedGame
+    from godot_marl.training import Run
+
+# Seeds of the evaluation, far from those that a training draws.
+_EVALUATION_SEED = 1_000_000
 
 
 @click.command("train")
 @click.argument("game")
 @click.option("--steps", type=click.IntRange(1), help="Environment steps.  [default: the settings file's]")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seeds policy and environment.")
+@click.option("--seed", type=click.IntRange(0), help="Seeds policies and environment.  [default: 0]")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of results.  [default: runs/GAME-DATE-TIME]")
+@click.option("--resume", type=click.Path(path_type=Path), help="Go on with the training in this folder.")
 @click.option("--settings", type=click.Path(path_type=Path), help="Settings file.  [default: the game's train.toml]")
-@click.option("--episodes", type=click.IntRange(1), default=20, show_default=True, help="Episodes of the evaluation.")
-@click.option("--video/--no-video", default=True, show_default=True, help="Record an episode of the learned policy.")
+@click.option(
+    "--episodes", type=click.IntRange(2), default=20, show_default=True, help="Episodes of each mean of the evaluation."
+)
+@click.option("--video/--no-video", default=True, show_default=True, help="Record an episode of what was learned.")
 @click.option("--scene", help="Scene to run.  [default: the project's main scene]")
 @click.option("--engine", help="Godot executable.  [default: found, or installed]")
 def train_command(
     game: str,
     steps: int | None,
-    seed: int,
+    seed: int | None,
     out: Path | None,
+    resume: Path | None,
     settings: Path | None,
     episodes: int,
     video: bool,
     scene: str | None,
     engine: str | None,
 ) -> None:
-    """Train PPO on GAME, an example such as "cartpole" or the path of a project.
+    """Train the agents of GAME, an example such as "cartpole" or the path of a project.
 
-    Writes the model, TensorBoard logs, a learning curve and a video, and prints the mean return of fresh episodes.
+    Each policy of the scene learns by PPO (MaskablePPO where its agents have action masks), all at the same time.
+    Writes checkpoints, TensorBoard logs, a learning curve and a video, and compares what was learned with random
+    players, and with an earlier self where sides play against each other. Ctrl-C (or SIGTERM) ends the training early
+    and keeps what was learned; --resume goes on with it.
     """
     with needs_sb3():
-        from godot_marl import training
-    folder = find_game(game)
-    plan = training.Settings.load(settings or folder / "train.toml", optional=settings is None, steps=steps)
-    if out is None:
-        out = Path("runs") / f"{Path(game).name}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
-    with ProgressBars() as bars:
-        found = ensure_engine(engine, report=bars.report)
-    options: dict[str, Any] = {"scene": scene, "engine": found.path}
-    click.echo(f"training PPO on {game} for {plan.steps} steps; results in {out}")
-    run = training.train(folder, options, plan, seed=seed, out=out)
-    files = {"model": run.model_path, "learning curve": run.plot(), "TensorBoard": out / "tensorboard"}
-    if run.interrupted:
-        click.echo(f"interrupted after {run.model.num_timesteps} steps; what was learned so far is saved", err=True)
+        from godot_marl.cli.trained import TrainedGame
+        from godot_marl.training import Run
+    if resume is not None:
+        for name, value in (("--out", out), ("--settings", settings), ("--scene", scene), ("--seed", seed)):
+            if value is not None:
+                raise click.UsageError(f"{name} belongs to a new training; --resume takes it from {resume}")
+        run = Run.open(resume)
+        _check_same_game(run, game)
+        trained = TrainedGame.find(game, run.scene, engine, run.settings)
+        if steps is not None:
+            run = run.with_steps(steps)
     else:
-        if video:
-            files["video"] = training.record(run.model, folder, options, plan, out)
-        returns = training.evaluate(run.model, folder, options, plan, episodes)
-        mean, deviation = returns.mean(), returns.std()
-        click.echo(f"mean return {mean:.1f} +- {deviation:.1f} over {episodes} episodes")
+        trained = TrainedGame.find(game, scene, engine, settings)
+        plan = trained.settings if steps is None else dataclasses.replace(trained.settings, steps=steps)
+        run = Run(out or _new_folder(game), game, scene, seed or 0, plan)
+    with _terminated_like_interrupted():
+        interrupted = _train(trained, run, is_new=resume is None)
+    _show_results(trained, run, episodes=0 if interrupted else episodes, video=video and not interrupted)
+    if interrupted:
+        click.echo(_how_to_resume(run))
+        raise SystemExit(130)
+
+
+@contextlib.contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM, by which schedulers end what runs too long, saves what was learned as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _how_to_resume(run: Run) -> str:
+    return f"go on with: godot-marl train {run.game} --resume {run.folder}"
+
+
+def _new_folder(game: str) -> Path:
+    return Path("runs") / f"{Path(game).name}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+
+
+def _check_same_game(run: Run, game: str) -> None:
+    if run.game != game:
+        raise InvalidOptionError(
+            "The folder is of the training of another game.",
+            where=f"resume={str(run.folder)!r}",
+            expected=f"the game {run.game}",
+            got=game,
+        )
+
+
+def _train(trained: TrainedGame, run: Run, *, is_new: bool) -> bool:
+    """Train, and tell whether Ctrl-C ended it early."""
+    import torch
+
+    from godot_marl.cli.progress import progress_bar
+    from godot_marl.training import Progress, Training
+
+    # The policies are small: more threads cost more than they bring, and take the game's core.
+    torch.set_num_threads(1)
+    seed = run.seed if is_new else run.seed + 1
+    with contextlib.closing(trained.arena(seed=seed)) as arena:
+        arena.start()  # the game starts, or says what is wrong with it, before anything is written
+        checkpoint = None
+        if is_new:
+            run.settings.sides_of(arena.scene)
+            run = run.create(run.folder, run.game, run.scene, run.seed, run.settings)
+        else:
+            checkpoint = run.last_checkpoint()
+        training = Training(run, arena, checkpoint)
+        click.echo(f"training {run.game} for {run.settings.steps} steps; results in {run.folder}")
+        with progress_bar("steps") as bar:
+            task = bar.add_task("training", total=run.settings.steps, completed=training.steps, note="")
+
+            def report(progress: Progress) -> None:
+                note = ", ".join(f"{side} {mean:.2f}" for side, mean in progress.returns.items())
+                bar.update(task, completed=progress.steps, note=note)
+
+            try:
+                training.train(report)
+            except KeyboardInterrupt:
+                click.echo(f"interrupted after {training.steps} steps; what was learned so far is saved", err=True)
+                return True
+            except GodotMarlError:
+                click.echo(f"the game failed after {training.steps} steps; {_how_to_resume(run)}", err=True)
+                raise
+            bar.update(task, completed=training.steps)
+    return False
+
+
+def _show_results(trained: TrainedGame, run: Run, *, episodes: int, video: bool) -> None:
+    from godot_marl.training import evaluation, pictures
+
+    files = {"TensorBoard": run.folder / "tensorboard", "learning curve": pictures.draw_learning_curve(run)}
+    if run.checkpoints():
+        files["checkpoint"] = run.last_checkpoint()
+    if video:
+        with contextlib.closing(trained.arena(render_mode="rgb_array")) as arena:
+            cast = trained.players(arena, run.last_checkpoint())
+            path = run.folder / "video" / "episode-0.mp4"
+            files["video"] = pictures.record_episode(arena, cast, _EVALUATION_SEED, path)
+    if episodes:
+        with contextlib.closing(trained.arena()) as arena:
+            comparisons = trained.evaluate(arena, run, episodes, _EVALUATION_SEED)
+        click.echo(f"mean returns of {episodes} episodes, each side with the trained policies against others:")
+        click.echo(evaluation.table(comparisons))
+        files["evaluation"] = run.folder / "evaluation.json"
     for name, path in files.items():
         click.echo(f"{name}: {path}")
-    if run.interrupted:
-        raise SystemExit(130)

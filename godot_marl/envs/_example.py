@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 from pettingzoo import AECEnv
 from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 
 from godot_marl import aec
 from godot_marl.addon import prepare_example
 from godot_marl.parallel import GodotParallelEnv
+
+ScriptedPolicy = Callable[[np.ndarray[Any, Any], np.ndarray[Any, Any] | None, np.random.Generator], Any]
+"""A fixed player: from one agent's observation, its action mask or None, and a generator, to an action."""
 
 
 def parallel_env(project: str, name: str, max_cycles: int | None, options: Mapping[str, Any]) -> GodotParallelEnv:

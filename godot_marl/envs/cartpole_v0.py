@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from pettingzoo import AECEnv
 
 from godot_marl.envs import _example
+from godot_marl.envs._example import ScriptedPolicy
 from godot_marl.parallel import GodotParallelEnv
 
 MAX_CYCLES = 250
 
-__all__ = ["MAX_CYCLES", "env", "parallel_env", "raw_env"]
+__all__ = ["MAX_CYCLES", "SCRIPTED", "env", "parallel_env", "raw_env"]
+
+
+def _follow_the_pole(
+    observation: np.ndarray[Any, Any], _mask: np.ndarray[Any, Any] | None, rng: np.random.Generator
+) -> int:
+    """Push to the side to which the pole leans, wherever the cart is and however fast the pole turns."""
+    angle = float(observation[2])
+    return int(rng.integers(2)) if angle == 0.0 else int(angle > 0.0)
+
+
+SCRIPTED: dict[str, ScriptedPolicy] = {"default": _follow_the_pole}
+"""A player by hand for each policy. CartPole's swings further and further: it lasts for about 125 steps."""
 
 
 def parallel_env(max_cycles: int | None = MAX_CYCLES, **options: Any) -> GodotParallelEnv:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ class Playthrough:
         self._faults: dict[tuple[str, str], Finding] = {}
         self._changed: set[str] = set()
         self._seen: set[str] = set()
+        self._seconds = 0.0
         self.begins_empty = False
 
     def run(self) -> Iterator[Finding]:
@@ -67,7 +69,8 @@ class Playthrough:
             return
         played = sum(episode.steps for episode in self._episodes)
         count = len(self._episodes)
-        yield Finding("plays", Level.OK, f"{played} steps of random actions in {count} episode{'s'[: count != 1]}.")
+        what = f"{played} steps of random actions in {count} episode{'s'[: count != 1]}{self._speed(played)}."
+        yield Finding("plays", Level.OK, what)
         yield from self._faults.values()
         for check, text in (
             ("values", "Observations and masks are in their spaces, rewards are finite."),
@@ -106,7 +109,16 @@ class Playthrough:
         for name in acting:
             mask = outcome.infos.get(name, {}).get("action_mask")
             actions[name] = self._player.act(seed, step, self._slots[name], mask)
-        return self._arena.step(actions)
+        begin = time.perf_counter()
+        outcome = self._arena.step(actions)
+        self._seconds += time.perf_counter() - begin
+        return outcome
+
+    def _speed(self, played: int) -> str:
+        """How fast the stepping alone was, as the end of a sentence; nothing where nothing was played."""
+        if not played:
+            return ""
+        return f", {played / self._arena.render_fps / self._seconds:.0f} times as fast as real time"
 
     def _look(self, outcome: Outcome, step: int) -> None:
         for name, observation in outcome.observations.items():

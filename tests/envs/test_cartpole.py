@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +124,38 @@ def test_gymnasium_time_limit_truncates(game: str) -> None:
     ends = [env.step(i % 2)[2:4] for i in range(5)]
     env.close()
     assert ends == [(False, False)] * 4 + [(False, True)]
+
+
+# -- The player by hand ------------------------------------------------------------------------------------------------
+
+
+def returns_of(env: GodotParallelEnv, act: Callable[[np.ndarray[Any, Any]], int], episodes: int) -> list[float]:
+    returns = []
+    for seed in range(episodes):
+        observation, total = env.reset(seed=seed)[0][AGENT], 0.0
+        while env.agents:
+            observations, rewards, *_ = env.step({AGENT: act(observation)})
+            observation, total = observations[AGENT], total + rewards[AGENT]
+        returns.append(total)
+    return returns
+
+
+def test_the_scripted_player_is_better_than_chance_and_can_be_beaten(env: GodotParallelEnv) -> None:
+    rng = np.random.default_rng(1)
+    policies = set(env.policies.values())
+    assert set(cartpole_v0.SCRIPTED) == policies
+    scripted = returns_of(env, lambda observation: cartpole_v0.SCRIPTED["default"](observation, None, rng), 4)
+    assert set(scripted) == {126.0}
+    assert max(returns_of(env, lambda _: int(rng.integers(2)), 20)) < 100.0
+    assert returns_of(env, balance, 1) == [cartpole_v0.MAX_CYCLES]
+
+
+def test_the_scripted_player_pushes_to_the_side_to_which_the_pole_leans() -> None:
+    act, rng = cartpole_v0.SCRIPTED["default"], np.random.default_rng(1)
+    upright = np.zeros(4, np.float32)
+    assert act(upright + np.float32([5.0, 1.0, 0.01, -0.2]), None, rng) == 1
+    assert act(upright + np.float32([-5.0, -1.0, -0.01, 0.2]), None, rng) == 0
+    assert {act(upright, None, rng) for _ in range(20)} == {0, 1}
 
 
 # -- The physics -------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from godot_marl.testing import PARTS, Finding, Level, Report, check_scene
 pytestmark = pytest.mark.godot
 
 STEPS = 30
+PLAYS = r"ok       plays        30 steps of random actions in 3 episodes, (\d+) times as fast as real time\."
 
 
 def check(scenes: Path, scene: str, *parts: str) -> Report:
@@ -38,7 +40,6 @@ def test_a_sound_scene_passes(sound: Report) -> None:
         "AGENT    NODE              POLICY   OBSERVATION               ACTION      MASK",
         "right_0  /root/Good/Right  picky    Box 2 float32, -12 to 12  Discrete 2  -",
         "state  Box 2 float32, -12 to 12",
-        "ok       plays        30 steps of random actions in 3 episodes.",
         "ok       ends         Episodes end, after 12 to 12 steps.",
         "ok       pettingzoo   parallel_api_test passes.",
         "ok       pettingzoo   api_test passes.",
@@ -50,6 +51,19 @@ def test_a_sound_scene_passes(sound: Report) -> None:
         "no faults, no warnings, 2 notes",
     ):
         assert line in text.splitlines()
+
+
+def test_random_play_says_how_fast_it_was_against_the_scenes_own_clock(scenes: Path, sound: Report) -> None:
+    # A step of this scene is one physics frame: at one frame a second, the same steps are 60 times as much of the game.
+    slow = check_scene(scenes, scene="check_good.tscn", steps=STEPS, skip=set(PARTS), physics_fps=1)
+    speeds = [int(re.findall(PLAYS, str(report))[0]) for report in (sound, slow)]
+    assert speeds[0] > 1
+    assert speeds[1] > 5 * speeds[0]
+
+
+def test_nobody_at_first_says_no_speed(scenes: Path) -> None:
+    report = check(scenes, "herd_none_at_first")
+    assert "ok       plays        0 steps of random actions in 1 episode." in str(report).splitlines()
 
 
 def test_the_warnings_of_pettingzoo_that_are_normal_are_notes(sound: Report) -> None:

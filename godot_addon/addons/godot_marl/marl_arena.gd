@@ -12,6 +12,8 @@ var warnings: Array[Dictionary] = []
 var state_space := {}
 ## True if something in the arena has set_options.
 var takes_options := false
+## Who plays some of the agents in place of Python.
+var people := MarlPeople.new()
 
 ## True if its agents take turns.
 var has_turns := false
@@ -45,6 +47,8 @@ func discover(configuration: Dictionary) -> MarlProblem:
 		return found.problem
 	_presence = MarlPresence.new(root, agents)
 	var problem := _presence.declare(found.agents, configuration)
+	if problem == null:
+		problem = people.declare(configuration, found.agents, get_slots())
 	if problem:
 		return problem
 	agents.resize(get_slots().size())
@@ -109,6 +113,8 @@ func observe(reply: MarlReply, first: bool) -> MarlProblem:
 				reply.flags[-1] |= MarlReply.Flag.TURN
 	if has_turns and living > 0 and turns.size() != 1:
 		return _turn_problem(turns)
+	if not first:
+		people.add_infos(infos)
 	reply.infos.append(infos)
 	return _observe_state(reply)
 

@@ -21,6 +21,21 @@ func _init(bridge: Node, root: Node) -> void:
 	root.free()
 
 
+## Hands the roots of [param count] arenas to [param then]: at once, or at the beginning of the next
+## frame, before any node's _physics_process, if copies have to be made. A scene that cannot be
+## copied is handed over as the one that it is.
+static func provide(bridge: MarlBridge, count: int, then: Callable) -> void:
+	var roots: Array[Node] = [bridge.find_arena_root()]
+	if count > 1:
+		var copies := MarlCopies.new(bridge, roots[0])
+		if copies.is_possible():
+			bridge.get_tree().physics_frame.connect(
+				func() -> void: then.call(copies.make(count)), CONNECT_ONE_SHOT
+			)
+			return
+	then.call(roots)
+
+
 ## False if the scene cannot be copied, and was left where it is.
 func is_possible() -> bool:
 	return _scene != null

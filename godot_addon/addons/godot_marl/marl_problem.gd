@@ -70,6 +70,17 @@ static func of_answer(
 	)
 
 
+## The members of an error message, clause 2.7: of the script errors, or else of [param problem].
+static func members_of(
+	problem: MarlProblem, script_errors: Array[Dictionary], request: int
+) -> Dictionary:
+	var told := of_script_errors(script_errors) if script_errors else problem
+	var members := told.to_dictionary()
+	members["request"] = request
+	members["script_errors"] = script_errors
+	return members
+
+
 ## The problem as members of a control message.
 func to_dictionary() -> Dictionary:
 	return {

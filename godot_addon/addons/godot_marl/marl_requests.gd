@@ -125,7 +125,30 @@ func begin_step(message: PackedByteArray) -> String:
 	var problem := _layout.problem_of_step(message)
 	if problem.is_empty():
 		_actions = _layout.read_step(message)
+		for arena in arenas:
+			arena.people.begin_step()
 	return problem
+
+
+## True if people play some of the agents.
+func has_people() -> bool:
+	return arenas.any(func(arena: MarlArena) -> bool: return not arena.people.is_empty())
+
+
+## Lets the people who play agents say what they do in this frame: the problem, or null.
+func ask_people() -> MarlProblem:
+	var first := 0
+	for arena in arenas:
+		var problem := arena.people.ask(arena.agents, _actions, first)
+		if problem:
+			return problem
+		first += arena.agents.size()
+	return null
+
+
+## True if somebody who was asked has not decided yet.
+func is_undecided() -> bool:
+	return arenas.any(func(arena: MarlArena) -> bool: return arena.people.is_undecided)
 
 
 ## Hands the step's actions to the agents, once in each physics frame.

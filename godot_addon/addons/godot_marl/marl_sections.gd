@@ -24,6 +24,11 @@ func clear() -> void:
 	u8.clear()
 
 
+## The sections as the plans of spaces read them.
+func to_list() -> Array:
+	return [f64, i64, f32, i32, u8]
+
+
 ## Appends zeros in place of a value that nobody gave.
 func skip(plan: MarlPlan) -> void:
 	f64.resize(f64.size() + plan.widths[MarlPlan.Section.F64])

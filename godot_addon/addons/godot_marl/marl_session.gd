@@ -24,6 +24,7 @@ var _requests := MarlRequests.new()
 var _phase := Phase.CONNECTING
 var _blocking := false
 var _has_paused := false
+var _has_people := false
 var _frames_to_show := 0
 var _frames_left := 0
 var _frames_passed := 0
@@ -69,7 +70,6 @@ func pass_frame() -> void:
 		if waited > _SPIN_USEC:
 			OS.delay_usec(clampi(waited >> 4, 50, _LONGEST_NAP_USEC))
 	if _phase == Phase.STEPPING or _phase == Phase.SETTLING:
-		_set_paused(false)
 		_count_frame()
 
 
@@ -81,10 +81,25 @@ func _set_paused(paused: bool) -> void:
 
 
 func _count_frame() -> void:
+	if _has_people and _phase == Phase.STEPPING and not _ask_people():
+		return
+	_set_paused(false)
 	_frames_left -= 1
 	_frames_passed += 1
 	if _phase == Phase.STEPPING:
 		_requests.apply_actions()
+
+
+# False while a person thinks: nothing of the step has happened yet, and frames pass with the tree
+# paused. Python may be gone meanwhile.
+func _ask_people() -> bool:
+	if _report(_requests.ask_people()):
+		return false
+	if not _requests.is_undecided():
+		return true
+	_set_paused(true)
+	_advance()
+	return false
 
 
 # True when the frame may go on: a step or the frames after a reset have begun, or all is over.
@@ -140,20 +155,9 @@ func _configure(control: Dictionary) -> void:
 	for member: String in ["action_spaces", "observation_spaces"]:
 		control[member] = MarlControl.from_json(control.get(member, {}))
 	_blocking = not control.get("real_time", true)
-	var root := _bridge.find_arena_root()
-	var arenas := int(control.get("arenas", 1) as float)
-	if arenas <= 1:
-		_discover([root], control)
-		return
-	var copies := MarlCopies.new(_bridge, root)
-	if not copies.is_possible():
-		_discover([root], control)
-		return
 	_phase = Phase.COPYING
-	# At the beginning of the next frame, before any node's _physics_process.
-	_bridge.get_tree().physics_frame.connect(
-		func() -> void: _discover(copies.make(arenas), control), CONNECT_ONE_SHOT
-	)
+	var arenas := int(control.get("arenas", 1) as float)
+	MarlCopies.provide(_bridge, arenas, _discover.bind(control))
 
 
 func _discover(roots: Array[Node], control: Dictionary) -> void:
@@ -163,6 +167,9 @@ func _discover(roots: Array[Node], control: Dictionary) -> void:
 	if _report(problem):
 		return
 	_phase = Phase.IDLE
+	_has_people = _requests.has_people()
+	if _has_people:
+		_bridge.add_child(MarlKeys.new(_requests.arenas), false, Node.INTERNAL_MODE_BACK)
 	_send("scene", _requests.describe_scene())
 
 
@@ -216,15 +223,8 @@ func _report(problem: MarlProblem) -> bool:
 	var script_errors := _logger.take()
 	if problem == null and script_errors.is_empty():
 		return false
-	var members := {}
-	if problem:
-		members = problem.to_dictionary()
-	if script_errors:
-		members = MarlProblem.of_script_errors(script_errors).to_dictionary()
-	members["request"] = _request
-	members["script_errors"] = script_errors
 	_phase = Phase.IDLE
-	_send("error", members)
+	_send("error", MarlProblem.members_of(problem, script_errors, _request))
 	return true
 
 

@@ -1,0 +1,89 @@
+"""Soccer in 3D: two against two, and a ball. See `envs/soccer/README.md`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from pettingzoo import AECEnv
+
+from godot_marl.envs import _example
+from godot_marl.envs._example import ScriptedPolicy
+from godot_marl.parallel import GodotParallelEnv
+
+__all__ = ["SCRIPTED", "env", "parallel_env", "raw_env"]
+
+# In the units of an observation, half the length of the field.
+_GOAL = np.array([1.0, 0.0])
+_POST = 0.2
+_BEHIND = 0.17
+_ALIGNED = 0.8
+_NEAR = 0.06
+_KEEPER = -0.8
+_FOLLOW = 0.35
+_WHIM = 0.2
+
+
+def parallel_env(max_cycles: int | None = None, **options: Any) -> GodotParallelEnv:
+    """Make Soccer as a PettingZoo ParallelEnv.
+
+    Args:
+        max_cycles: Steps until the episode is truncated; None for the scene's own limit of 20 seconds alone.
+        **options: See `godot_marl.options.Options`.
+    """
+    return _example.parallel_env("soccer", "soccer_v0", max_cycles, options)
+
+
+def raw_env(max_cycles: int | None = None, **options: Any) -> AECEnv[str, Any, Any]:
+    """Make Soccer as a PettingZoo AECEnv, without the wrapper that enforces the order of calls."""
+    return _example.raw_env("soccer", "soccer_v0", max_cycles, options)
+
+
+def env(max_cycles: int | None = None, **options: Any) -> AECEnv[str, Any, Any]:
+    """Make Soccer as a PettingZoo AECEnv."""
+    return _example.env("soccer", "soccer_v0", max_cycles, options)
+
+
+def play_by_rule(observation: np.ndarray[Any, Any], mask: np.ndarray[Any, Any] | None, rng: np.random.Generator) -> int:
+    """A plain player, without foresight.
+
+    Whoever of the team is nearer to the ball runs behind it, around it where it is in the way, and pushes it towards
+    that half of the opponents' goal which the nearest opponent leaves open. The other one keeps the own goal. In one
+    step of five the player follows a whim instead, so that two who push against each other come loose.
+    """
+    if rng.random() < _WHIM:
+        return int(rng.integers(9))
+    own, ball, mate, opponent = (observation[i : i + 2] for i in (0, 4, 8, 12))
+    if math.hypot(*ball) <= math.hypot(*(ball - mate)):
+        return _direction(_attack(own, ball, opponent))
+    return _direction(_guard(own, ball))
+
+
+SCRIPTED: dict[str, ScriptedPolicy] = {"player": play_by_rule}
+
+
+def _attack(
+    own: np.ndarray[Any, Any], ball: np.ndarray[Any, Any], opponent: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    shot = _GOAL - own - ball
+    shot[1] += math.copysign(_POST, ball[1] - opponent[1])
+    shot = shot / max(math.hypot(*shot), _NEAR)
+    if ball @ shot > _ALIGNED * math.hypot(*ball):
+        return ball + shot * _BEHIND
+    way = ball - shot * _BEHIND
+    if ball @ shot < 0.0 and abs(ball[1]) < _BEHIND:
+        # The ball is in the way: pass it on the side on which it is not.
+        way = way + np.array([0.0, math.copysign(_BEHIND, -ball[1])])
+    return way
+
+
+def _guard(own: np.ndarray[Any, Any], ball: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return np.array([_KEEPER, (own + ball)[1] * _FOLLOW]) - own
+
+
+def _direction(way: np.ndarray[Any, Any]) -> int:
+    """The action that comes nearest to a way; 0 where it is too short to be worth it."""
+    if math.hypot(*way) < _NEAR:
+        return 0
+    return 1 + round(math.atan2(way[1], way[0]) / (math.pi / 4.0)) % 8
