@@ -67,7 +67,7 @@ def test_cartpole_readme_python() -> None:
         names: dict[str, Any] = {}
         exec(code, names)  # noqa: S102 - our own page
         env = names["env"]
-        assert env.possible_agents == ["cart_0"]
+        assert env.possible_agents == [f"cart_{i}" for i in range(4 if "several" in code else 1)]
         env.close()
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from godot_marl.cli.extras import needs_sb3
+from godot_marl.envs import scripted_policies
 from godot_marl.errors import GodotMarlError, InvalidOptionError
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def _train(trained: TrainedGame, run: Run, *, is_new: bool) -> bool:
             run = run.create(run.folder, run.game, run.scene, run.seed, run.settings)
         else:
             checkpoint = run.last_checkpoint()
-        training = Training(run, arena, checkpoint)
+        training = Training(run, arena, checkpoint, scripted_policies(run.game))
         click.echo(f"training {run.game} for {run.settings.steps} steps; results in {run.folder}")
         with progress_bar("steps") as bar:
             task = bar.add_task("training", total=run.settings.steps, completed=training.steps, note="")

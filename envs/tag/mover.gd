@@ -1,0 +1,156 @@
+class_name TagMover
+extends Node2D
+## What chasers and the runner share: they run in one of eight directions, or stand still, and they
+## see their surroundings.
+##
+## A mover does nothing in its own [code]_physics_process[/code]: the arena moves them all, in a
+## fixed order, and keeps them out of walls and obstacles. It is no body of the physics engine: a
+## disc among a few bars and pillars needs none and costs less so, and every episode is exactly a
+## function of its seed and the actions. Its ray does use the physics engine; the bodies that it
+## meets never move, so it is right at once after a reset.
+
+## What each action means: stand still, then the eight directions clockwise from the right.
+const WAYS: Array[Vector2] = [
+	Vector2.ZERO,
+	Vector2.RIGHT,
+	Vector2(0.70710678, 0.70710678),
+	Vector2.DOWN,
+	Vector2(-0.70710678, 0.70710678),
+	Vector2.LEFT,
+	Vector2(-0.70710678, -0.70710678),
+	Vector2.UP,
+	Vector2(0.70710678, -0.70710678),
+]
+## What an observed position or way of 1 is, in pixels: half of the arena's width.
+const LENGTH := 456.0
+## What an observed velocity of 1 is, in pixels per second: the runner's top speed.
+const SPEED := 260.0
+## How far a mover sees walls and obstacles, in pixels.
+const SIGHT := 200.0
+
+## How large the mover is, in pixels.
+@export var radius := 16.0
+## How fast it runs, in pixels per second.
+@export var top_speed := 200.0
+## How fast it gets there, in pixels per second squared.
+@export var acceleration := 1000.0
+## How far it starts from those who were placed before it, in pixels.
+@export var start_distance := 60.0
+
+## Pixels per second.
+var velocity := Vector2.ZERO
+## The direction in which it wants to run.
+var way := Vector2.ZERO
+## The direction in which it looks. It is for the eye alone.
+var facing := Vector2.RIGHT
+## Its own random numbers.
+var random := RandomNumberGenerator.new()
+
+@onready var arena: TagArena = get_parent()
+@onready var _ray: RayCast2D = $Ray
+
+
+## Chooses the direction. The bridge calls it in every physics frame of a step.
+func apply_action(action: Array) -> void:
+	var choice: int = action[0]
+	way = WAYS[choice]
+	if choice != 0:
+		facing = way
+
+
+## Moves it by one physics frame; it slides along what is in the way.
+func move(delta: float) -> void:
+	velocity = velocity.move_toward(way * top_speed, acceleration * delta)
+	position = arena.keep_out(self, keep_apart(position + velocity * delta))
+
+
+## Where it gets to among its fellows.
+func keep_apart(place: Vector2) -> Vector2:
+	return place
+
+
+## Where it gets to on its way to a place, so that it keeps a distance from something:
+## [param way_out] leads from there to the place. It loses what its velocity has against that.
+func push_out(place: Vector2, way_out: Vector2, distance: float) -> Vector2:
+	var length := way_out.length()
+	if length >= distance or length == 0.0:
+		return place
+	var normal := way_out / length
+	velocity -= normal * minf(velocity.dot(normal), 0.0)
+	return place + normal * (distance - length)
+
+
+## The seed of this episode, for the starting place.
+func set_seed(value: int) -> void:
+	random.seed = value
+
+
+## Whether the runner is caught: the end for all.
+func is_done() -> bool:
+	return arena.is_caught()
+
+
+## Whether the time is up, which is no end of the game itself.
+func is_truncated() -> bool:
+	return arena.is_time_up()
+
+
+## Who has caught the runner, at the end.
+func get_info() -> Dictionary:
+	return {"caught_by": arena.caught_by} if arena.is_caught() else {}
+
+
+## Nine actions: stand still, and the eight directions.
+func get_action_space() -> Dictionary:
+	return MarlSpace.discrete(WAYS.size())
+
+
+## What the keys say: the arrow keys, or W, A, S and D.
+func get_human_action() -> Array:
+	var right := _is_pressed(KEY_RIGHT, KEY_D) - _is_pressed(KEY_LEFT, KEY_A)
+	var down := _is_pressed(KEY_DOWN, KEY_S) - _is_pressed(KEY_UP, KEY_W)
+	return [nearest_way(Vector2(right, down))]
+
+
+## The action that leads most nearly in a direction.
+static func nearest_way(direction: Vector2) -> int:
+	if direction.is_zero_approx():
+		return 0
+	return 1 + posmod(roundi(direction.angle() / (PI / 4.0)), 8)
+
+
+## Puts it at rest at a free place, away from those who have theirs already.
+func reset() -> void:
+	position = arena.find_place(self)
+	velocity = Vector2.ZERO
+	way = Vector2.ZERO
+	facing = Vector2(signf(TagArena.FLOOR.get_center().x - position.x), 0.0)
+
+
+## The first twelve numbers of an observation: position, velocity, and how far away walls and
+## obstacles are in the eight directions.
+func see_surroundings() -> PackedFloat32Array:
+	var place := (position - TagArena.FLOOR.get_center()) / LENGTH
+	var seen: PackedFloat32Array = [
+		place.x, place.y, velocity.x / SPEED, velocity.y / SPEED, 1, 1, 1, 1, 1, 1, 1, 1
+	]
+	for i in 8:
+		_ray.target_position = WAYS[i + 1] * SIGHT
+		_ray.force_raycast_update()
+		if _ray.is_colliding():
+			var hit := _ray.get_collision_point()
+			seen[4 + i] = minf(hit.distance_to(_ray.global_position) / SIGHT, 1.0)
+	return seen
+
+
+## The lowest and the highest values of [method see_surroundings].
+func surroundings_bounds() -> Array[Array]:
+	var speed := ceilf(top_speed / SPEED * 10.0) / 10.0
+	return [
+		[-1.0, -0.5, -speed, -speed, 0, 0, 0, 0, 0, 0, 0, 0],
+		[1.0, 0.5, speed, speed, 1, 1, 1, 1, 1, 1, 1, 1],
+	]
+
+
+func _is_pressed(key: Key, other: Key) -> int:
+	return int(Input.is_key_pressed(key) or Input.is_key_pressed(other))

@@ -1,0 +1,111 @@
+"""What the commands around training share: the game, its arena, and who plays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from godot_marl.arena import Arena
+from godot_marl.cli.engine import ProgressBars
+from godot_marl.cli.games import find_game
+from godot_marl.cli.progress import progress_bar
+from godot_marl.engine import ensure_engine
+from godot_marl.envs import scripted_policies
+from godot_marl.options import Options
+
+if TYPE_CHECKING:
+    from godot_marl.training import Comparison, Run, Settings
+    from godot_marl.training.players import Player
+
+
+@dataclass(frozen=True)
+class TrainedGame:
+    """A game, and how it is trained.
+
+    Attributes:
+        name: As it was given on the command line.
+        folder: The game.
+        scene: The scene, or None for the main one.
+        engine: The engine's path.
+        settings: How it is trained.
+    """
+
+    name: str
+    folder: Path
+    scene: str | None
+    engine: str
+    settings: Settings
+
+    @classmethod
+    def find(
+        cls, name: str, scene: str | None, engine: str | None, settings: Settings | Path | None = None
+    ) -> TrainedGame:
+        """Find a game, an engine, and the settings: those given, those of a file, or the game's own."""
+        from godot_marl.training import Settings
+
+        folder = find_game(name)
+        if isinstance(settings, Path):
+            settings = Settings.load(settings)
+        plan = settings or Settings.of_game(folder, scene)
+        with ProgressBars() as bars:
+            found = ensure_engine(engine, report=bars.report)
+        return cls(name, folder, scene, str(found.path), plan)
+
+    def arena(self, **options: Any) -> Arena:
+        """An arena of the game, as training wants it: the masks beside the observations."""
+        wishes = {
+            "scene": self.scene,
+            "engine": self.engine,
+            "max_episode_steps": self.settings.max_episode_steps,
+            "mask_in_observation": False,
+            **options,
+        }
+        return Arena(self.folder, Options.of(wishes))
+
+    def players(self, arena: Arena, checkpoint: Path, *, deterministic: bool | None = None) -> dict[str, Player]:
+        """The players of a checkpoint, one for each agent."""
+        from godot_marl.training import evaluation, models
+        from godot_marl.training.players import PolicyPlayer
+
+        likeliest = self.settings.deterministic if deterministic is None else deterministic
+        loaded = models.load_models(checkpoint, arena.scene)
+        by_policy = {
+            policy: PolicyPlayer(model, masked=models.is_masked(model), deterministic=likeliest)
+            for policy, model in loaded.items()
+        }
+        return evaluation.policies_of(arena.scene, by_policy)
+
+    def evaluate(self, arena: Arena, run: Run, episodes: int, seed: int) -> list[Comparison]:
+        """Compare what was learned with random players, scripted ones where there are any, and an earlier self."""
+        from godot_marl.training import evaluation
+        from godot_marl.training.players import ScriptedPlayer, random_cast
+
+        scene = arena.scene
+        sides = self.settings.sides_of(scene)
+        opponents: dict[str, evaluation.Makes] = {"random": lambda: random_cast(scene, seed)}
+        scripted: Mapping[str, Any] = scripted_policies(self.name)
+        if scripted:
+            opponents["scripted"] = lambda: evaluation.policies_of(
+                scene, {policy: ScriptedPlayer(rules, seed) for policy, rules in scripted.items()}
+            )
+        earlier = run.earlier_checkpoint()
+        if earlier is not None and len(sides) > 1:
+            opponents["earlier self"] = lambda: self.players(arena, earlier)
+        total = episodes * len(opponents) * (1 + len(sides))
+        with progress_bar("episodes") as bar:
+            task = bar.add_task("evaluating", total=total, note="")
+            comparisons = list(
+                evaluation.compare(
+                    arena,
+                    sides,
+                    lambda: self.players(arena, run.last_checkpoint()),
+                    opponents,
+                    episodes=episodes,
+                    seed=seed,
+                    report=lambda count: bar.advance(task, count),
+                )
+            )
+        evaluation.save(comparisons, run.folder / "evaluation.json")
+        return comparisons

@@ -1,0 +1,175 @@
+"""The folder of one training: its settings, checkpoints, and the returns of its episodes."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from godot_marl.errors import InvalidOptionError
+from godot_marl.training.settings import Settings
+
+_CONFIG = "run.json"
+_EPISODES = "episodes.csv"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training and its results.
+
+    Attributes:
+        folder: Where they are.
+        game: The game, as it was given on the command line.
+        scene: The scene, or None for the main one.
+        seed: What the training was seeded with.
+        settings: How it trains.
+    """
+
+    folder: Path
+    game: str
+    scene: str | None
+    seed: int
+    settings: Settings
+
+    @classmethod
+    def create(cls, folder: Path, game: str, scene: str | None, seed: int, settings: Settings) -> Run:
+        """Make the folder of a new training.
+
+        Raises:
+            InvalidOptionError: It holds another training already.
+        """
+        if (folder / _CONFIG).exists():
+            raise InvalidOptionError(
+                "The folder holds the results of another training.",
+                where=f"out={str(folder)!r}",
+                expected="a new or empty folder",
+                got=f"a folder with a {_CONFIG}",
+                remedy=f"Give another folder, or go on with that training: --resume {folder}",
+            )
+        run = cls(folder, game, scene, seed, settings)
+        folder.mkdir(parents=True, exist_ok=True)
+        run._write_config()
+        return run
+
+    @classmethod
+    def open(cls, folder: Path) -> Run:
+        """Open the folder of a training.
+
+        Raises:
+            InvalidOptionError: It is none.
+        """
+        path = folder / _CONFIG
+        try:
+            config = json.loads(path.read_text(encoding="utf-8"))
+            settings = Settings.of(config["settings"], str(path))
+            return cls(folder, config["game"], config["scene"], config["seed"], settings)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            if isinstance(error, InvalidOptionError):
+                raise
+            raise InvalidOptionError(
+                "This is not the folder of a training.",
+                where=str(folder),
+                expected=f"a folder with the {_CONFIG} that `godot-marl train` writes",
+                got=f"{type(error).__name__}: {error}",
+            ) from error
+
+    def with_steps(self, steps: int) -> Run:
+        """The same training with another length."""
+        run = dataclasses.replace(self, settings=dataclasses.replace(self.settings, steps=steps))
+        run._write_config()
+        return run
+
+    def _write_config(self) -> None:
+        config = {
+            "game": self.game,
+            "scene": self.scene,
+            "seed": self.seed,
+            "settings": dataclasses.asdict(self.settings),
+        }
+        (self.folder / _CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+    # -- Checkpoints: checkpoints/STEPS/POLICY.zip -----------------------------------------------------------------
+
+    def checkpoints(self) -> list[Path]:
+        """The folders of the checkpoints, oldest first."""
+        return sorted(folder for folder in (self.folder / "checkpoints").glob("[0-9]*") if folder.is_dir())
+
+    def last_checkpoint(self) -> Path:
+        """The folder of the newest checkpoint.
+
+        Raises:
+            InvalidOptionError: There is none yet.
+        """
+        checkpoints = self.checkpoints()
+        if not checkpoints:
+            raise InvalidOptionError(
+                "The training has no checkpoint yet.",
+                where=str(self.folder),
+                expected="a folder in checkpoints/",
+                got="none",
+                remedy="Train for longer, or with a smaller checkpoint_every.",
+            )
+        return checkpoints[-1]
+
+    def earlier_checkpoint(self) -> Path | None:
+        """The checkpoint nearest to half of the way to the last one; None if that is the only one."""
+        checkpoints = self.checkpoints()
+        if len(checkpoints) < 2:
+            return None
+        half = steps_of(checkpoints[-1]) / 2
+        return min(checkpoints[:-1], key=lambda folder: abs(steps_of(folder) - half))
+
+    def write_checkpoint(self, steps: int, save: Callable[[Path], None]) -> Path:
+        """Make a checkpoint. One that was interrupted leaves nothing behind that looks like one.
+
+        Args:
+            steps: Environment steps so far.
+            save: Writes the models into the folder that it gets.
+        """
+        parent = self.folder / "checkpoints"
+        parent.mkdir(exist_ok=True)
+        target = parent / f"{steps:09d}"
+        fresh = Path(tempfile.mkdtemp(prefix=".checkpoint-", dir=parent))
+        try:
+            fresh.chmod(0o755)
+            save(fresh)
+            shutil.rmtree(target, ignore_errors=True)
+            fresh.rename(target)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        return target
+
+    # -- Episodes: episodes.csv ------------------------------------------------------------------------------------
+
+    def start_episodes(self, sides: Sequence[str], steps: int) -> None:
+        """Begin the table of episodes, or cut it back to those that ended by a checkpoint."""
+        path = self.folder / _EPISODES
+        rows = [row for row in self.episodes() if int(row["steps"]) <= steps] if path.exists() else []
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, ["steps", "length", *sides])
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def add_episode(self, steps: int, length: int, returns: Sequence[float | None]) -> None:
+        """Add an episode: the training's steps at its end, its length, and the mean return of each side's agents.
+
+        A side that an earlier self played has None.
+        """
+        with (self.folder / _EPISODES).open("a", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerow([steps, length, *("" if value is None else f"{value:.6g}" for value in returns)])
+
+    def episodes(self) -> list[dict[str, Any]]:
+        """The rows of the table of episodes."""
+        with (self.folder / _EPISODES).open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+
+def steps_of(checkpoint: Path) -> int:
+    """How many environment steps a training had made at a checkpoint."""
+    return int(checkpoint.name)

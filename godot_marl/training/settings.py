@@ -1,0 +1,145 @@
+"""What a game's train.toml says of its training."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from godot_marl.errors import InvalidOptionError
+from godot_marl.protocol import SceneDescription
+
+_COUNTS = ("steps", "max_episode_steps", "checkpoint_every")
+_TABLES = ("opponents", "sides", "ppo", "policies")
+# Who may play a side without learning.
+OPPONENTS = ("past_selves", "scripted", "random")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train the agents of a scene.
+
+    Attributes:
+        steps: Environment steps of the training.
+        max_episode_steps: Steps until an episode is truncated, if the scene has no limit of its own that comes first.
+        checkpoint_every: Environment steps between two checkpoints.
+        deterministic: Whether the trained policies take their likeliest action when they are evaluated and shown.
+        opponents: In which share of the episodes one of several sides is played by somebody who does not learn:
+            `past_selves` (an earlier checkpoint), `scripted` (an example's scripted opponent), `random`.
+        sides: Who plays together against the others: the names of agents by side. Empty: one side for each policy.
+        ppo: Arguments of stable-baselines3's PPO, for every policy; `n_steps` counts environment steps.
+        policies: The same for single policies, by policy name.
+    """
+
+    steps: int = 100_000
+    max_episode_steps: int = 10_000
+    checkpoint_every: int = 50_000
+    deterministic: bool = True
+    opponents: Mapping[str, float] = field(default_factory=dict)
+    sides: Mapping[str, list[str]] = field(default_factory=dict)
+    ppo: Mapping[str, Any] = field(default_factory=dict)
+    policies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: Path) -> Settings:
+        """Read a settings file.
+
+        Raises:
+            InvalidOptionError: The file does not exist, is not TOML, or has an unknown key or value.
+        """
+        try:
+            given = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise _error(str(path), "a TOML file", str(error)) from error
+        return cls.of(given, str(path))
+
+    @classmethod
+    def of_game(cls, game: Path, scene: str | None) -> Settings:
+        """The settings that come with a game: its train.SCENE.toml or train.toml, or the defaults.
+
+        Args:
+            game: The project's folder.
+            scene: A scene other than the main one, such as `several_carts.tscn`.
+        """
+        names = [f"train.{Path(scene).stem}.toml"] if scene else []
+        for name in (*names, "train.toml"):
+            if (game / name).is_file():
+                return cls.load(game / name)
+        return cls()
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any], where: str) -> Settings:
+        """Settings from the members of a file.
+
+        Raises:
+            InvalidOptionError: A key is unknown, or a value cannot work.
+        """
+        known = [member.name for member in dataclasses.fields(cls)]
+        unknown = sorted(set(given) - set(known))
+        if unknown:
+            raise _error(where, f"the keys {', '.join(known)}", ", ".join(unknown))
+        for key in _COUNTS:
+            value = given.get(key, 1)
+            if not _is_count(value):
+                raise _error(where, f"{key} as an integer of at least 1", repr(value))
+        for key in _TABLES:
+            if not isinstance(given.get(key, {}), Mapping):
+                raise _error(where, f"a table [{key}]", repr(given[key]))
+        if not isinstance(given.get("deterministic", True), bool):
+            raise _error(where, "deterministic as true or false", repr(given["deterministic"]))
+        shares = given.get("opponents", {})
+        if set(shares) - set(OPPONENTS) or not all(map(_is_share, shares.values())) or sum(shares.values()) > 1:
+            expected = f"a share from 0 to 1 for {', '.join(OPPONENTS)} in [opponents], at most 1 in all"
+            raise _error(where, expected, str(shares))
+        for side, names in given.get("sides", {}).items():
+            if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+                raise _error(where, f"{side} in [sides] as a list of agents' names", repr(names))
+        if not _is_count(given.get("ppo", {}).get("n_steps", 1)):
+            raise _error(where, "n_steps in [ppo] as an integer of at least 1", repr(given["ppo"]["n_steps"]))
+        for policy, arguments in given.get("policies", {}).items():
+            if not isinstance(arguments, Mapping) or "n_steps" in arguments:
+                raise _error(where, f"a table [policies.{policy}] without n_steps", repr(arguments))
+        return cls(**given)
+
+    @property
+    def n_steps(self) -> int:
+        """Environment steps between two updates of the policies."""
+        return int(self.ppo.get("n_steps", 2048))
+
+    def arguments_of(self, policy: str) -> dict[str, Any]:
+        """The arguments of PPO for one policy."""
+        return {**self.ppo, "n_steps": self.n_steps, **self.policies.get(policy, {})}
+
+    def sides_of(self, scene: SceneDescription) -> dict[str, list[str]]:
+        """Who plays together: every agent of a scene belongs to exactly one side.
+
+        Raises:
+            InvalidOptionError: The settings name an agent twice, not at all, or one that the scene does not have, or a
+                policy that no agent has.
+        """
+        used = list(dict.fromkeys(agent.policy for agent in scene.agents))
+        unknown = sorted(set(self.policies) - set(used))
+        if unknown:
+            raise _error("[policies]", f"policies of the scene: {', '.join(used)}", ", ".join(unknown))
+        if not self.sides:
+            return {policy: [agent.name for agent in scene.agents if agent.policy == policy] for policy in used}
+        named = sorted(name for names in self.sides.values() for name in names)
+        names = sorted(agent.name for agent in scene.agents)
+        if named != names:
+            raise _error("[sides]", f"each agent once: {', '.join(names)}", ", ".join(named))
+        return {side: list(members) for side, members in self.sides.items()}
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+def _error(where: str, expected: str, got: str) -> InvalidOptionError:
+    return InvalidOptionError("The settings cannot be used.", where=where, expected=expected, got=got)

@@ -1,0 +1,166 @@
+"""Trains all policies of a scene at once, each with a PPO of its own."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from stable_baselines3.common.logger import configure
+from stable_baselines3.common.utils import set_random_seed
+
+from godot_marl.arena import Arena
+from godot_marl.envs import ScriptedPolicy
+from godot_marl.training.experience import Learner
+from godot_marl.training.models import is_masked, load_models, new_models, save_models
+from godot_marl.training.opponents import Opponents
+from godot_marl.training.players import Player, play
+from godot_marl.training.run import Run, steps_of
+
+logger = logging.getLogger(__name__)
+
+# How many of the last episodes the means that are shown and logged are of.
+_RECENT = 100
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training is.
+
+    Attributes:
+        steps: Environment steps so far.
+        episodes: Episodes since it was started or resumed.
+        returns: The mean return of each side in its last 100 episodes.
+    """
+
+    steps: int
+    episodes: int
+    returns: dict[str, float]
+
+
+class Training:
+    """A training that is under way.
+
+    Args:
+        run: Where its results go.
+        arena: The arena, with `mask_in_observation=False`.
+        checkpoint: The checkpoint to go on from; None to begin.
+        scripted: The scripted opponent of each policy, where the game has one.
+
+    Raises:
+        InvalidOptionError: The settings or the checkpoint do not fit the scene.
+        GodotMarlError: The game could not be started.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        arena: Arena,
+        checkpoint: Path | None = None,
+        scripted: Mapping[str, ScriptedPolicy] | None = None,
+    ) -> None:
+        self._run = run
+        self._arena = arena
+        scene = arena.start()
+        self._sides = run.settings.sides_of(scene)
+        self.steps = 0 if checkpoint is None else steps_of(checkpoint)
+        self._seed = run.seed + self.steps
+        set_random_seed(self._seed)
+        self._models = (
+            new_models(scene, run.settings, run.seed) if checkpoint is None else load_models(checkpoint, scene)
+        )
+        for policy, model in self._models.items():
+            model.set_logger(configure(str(run.folder / "tensorboard" / policy), ["tensorboard"]))
+        self._learners = {policy: Learner(model, masked=is_masked(model)) for policy, model in self._models.items()}
+        self._policies = {agent.name: agent.policy for agent in scene.agents}
+        self._opponents = Opponents(run.settings, scene, scripted or {}, self._seed)
+        self._recent: dict[str, deque[float]] = {side: deque(maxlen=_RECENT) for side in self._sides}
+        self._lengths: deque[int] = deque(maxlen=_RECENT)
+        self._episodes = 0
+        self._begin = time.monotonic()
+        self._steps_at_begin = self.steps
+        run.start_episodes(list(self._sides), self.steps)
+        for folder in run.checkpoints():
+            self._opponents.remember(folder)
+
+    def train(self, report: Callable[[Progress], None] = lambda _: None) -> None:
+        """Train until the settings' number of steps is reached.
+
+        Ctrl-C, like any other end before that, leaves a last checkpoint; a game that failed leaves one too.
+        """
+        try:
+            while self.steps < self._run.settings.steps:
+                self._play_episode(report)
+        finally:
+            if self.steps > self._steps_at_begin:
+                self._save()
+            for model in self._models.values():
+                model.logger.close()
+
+    def _play_episode(self, report: Callable[[Progress], None]) -> None:
+        cast = self._cast()
+        scores = dict.fromkeys(self._policies, 0.0)
+        length = -1
+        for outcome in play(self._arena, cast):
+            length += 1
+            for name, reward in outcome.rewards.items():
+                scores[name] += reward
+                player = cast[name]
+                if isinstance(player, Learner):
+                    player.take(name, outcome)
+            if length == 0:
+                continue
+            self.steps += 1
+            if self.steps % self._run.settings.n_steps == 0:
+                self._update()
+                report(self._progress())
+            if self.steps % self._run.settings.checkpoint_every == 0:
+                self._save()
+            if self.steps >= self._run.settings.steps:
+                break
+        if not self._arena.live:
+            self._end_episode(cast, scores, length)
+        for learner in self._learners.values():
+            learner.abandon_episode()
+
+    def _cast(self) -> dict[str, Player]:
+        """Everybody learns, or one side is played by somebody who does not."""
+        cast: dict[str, Player] = {name: self._learners[policy] for name, policy in self._policies.items()}
+        return cast | self._opponents.draw(self._sides)
+
+    def _end_episode(self, cast: dict[str, Player], scores: dict[str, float], length: int) -> None:
+        returns: list[float | None] = []
+        for side, names in self._sides.items():
+            learns = all(isinstance(cast[name], Learner) for name in names)
+            returns.append(float(np.mean([scores[name] for name in names])) if learns else None)
+            if returns[-1] is not None:
+                self._recent[side].append(returns[-1])
+        self._lengths.append(length)
+        self._episodes += 1
+        self._run.add_episode(self.steps, length, returns)
+
+    def _progress(self) -> Progress:
+        means = {side: float(np.mean(returns)) for side, returns in self._recent.items() if returns}
+        return Progress(self.steps, self._episodes, means)
+
+    def _update(self) -> None:
+        progress = self._progress()
+        rate = (self.steps - self._steps_at_begin) / (time.monotonic() - self._begin)
+        for learner in self._learners.values():
+            decisions = learner.update()
+            record = learner.model.logger.record
+            for side, mean in progress.returns.items():
+                record(f"rollout/return_{side}", mean)
+            if self._lengths:
+                record("rollout/episode_length", float(np.mean(self._lengths)))
+            record("rollout/decisions", decisions)
+            record("time/steps_per_second", rate)
+            learner.model.logger.dump(self.steps)
+
+    def _save(self) -> None:
+        folder = self._run.write_checkpoint(self.steps, lambda folder: save_models(self._models, folder))
+        self._opponents.remember(folder)

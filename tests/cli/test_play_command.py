@@ -1,0 +1,86 @@
+"""`godot-marl play`, briefly, on the real engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from commands import run
+
+pytestmark = pytest.mark.godot
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training that was over in seconds."""
+    folder = tmp_path_factory.mktemp("runs")
+    settings, out = folder / "train.toml", folder / "out"
+    settings.write_text("steps = 64\nmax_episode_steps = 30\n[ppo]\nn_steps = 64\n")
+    result = run("train", "cartpole", "--settings", settings, "--episodes", 2, "--no-video", "--out", out)
+    assert result.exit_code == 0, result.output
+    return out
+
+
+@pytest.mark.usefixtures("display")
+def test_play_shows_a_window(trained: Path) -> None:
+    result = run("play", "cartpole", trained)
+    assert result.exit_code == 0, result.output
+    assert "episode 1: return default " in result.output
+
+
+@pytest.mark.usefixtures("display")
+def test_a_person_plays_an_agent(trained: Path) -> None:
+    # Nobody presses a key: the cart coasts, and an upright pole that nobody pushes hard stands for a while.
+    result = run("play", "cartpole", trained, "--human", "cart_0")
+    assert result.exit_code == 0, result.output
+    assert "episode 1: return default " in result.output
+
+
+def test_a_person_needs_a_window(trained: Path) -> None:
+    result = run("play", "cartpole", trained, "--human", "cart_0", "--render", "none")
+    assert result.exit_code == 2
+    assert "--human needs a window" in result.output
+
+
+@pytest.mark.usefixtures("display")
+def test_a_person_plays_an_agent_that_is_not_there() -> None:
+    result = run("play", "cartpole", "--human", "cart_1")
+    assert result.exit_code == 1
+    assert "cart_0" in result.output
+
+
+def test_play_records_a_video_of_each_episode(trained: Path) -> None:
+    result = run("play", "cartpole", trained, "--render", "video", "--episodes", 2)
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in (trained / "video").iterdir()) == ["cartpole-0.mp4", "cartpole-1.mp4"]
+
+
+def test_play_without_a_training_is_at_random() -> None:
+    results = [run("play", "tag", "--render", "none", "--seed", seed) for seed in (1, 1, 2)]
+    assert all(result.exit_code == 0 for result in results), results[0].output
+    assert results[0].output == results[1].output != results[2].output
+    assert results[0].output.startswith("episode 1: return chaser ")
+
+
+def test_a_run_that_is_none(tmp_path: Path) -> None:
+    result = run("play", "cartpole", tmp_path, "--render", "none")
+    assert result.exit_code == 1
+    assert "This is not the folder of a training." in result.output
+
+
+def test_a_model_that_is_none(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text((trained / "run.json").read_text())
+    checkpoint = tmp_path / "checkpoints" / "000000001"
+    checkpoint.mkdir(parents=True)
+    for text in (None, "not a model"):
+        if text:
+            (checkpoint / "default.zip").write_text(text)
+        result = run("play", "cartpole", tmp_path, "--render", "none")
+        assert result.exit_code == 1
+        assert "The model could not be loaded." in result.output
+
+
+def test_a_model_of_another_scene(trained: Path, scenes: Path) -> None:
+    result = run("play", scenes, trained, "--scene", "walker.tscn", "--render", "none")
+    assert result.exit_code == 1
+    assert "The model was trained with other spaces than the scene has now." in result.output

@@ -1,0 +1,252 @@
+"""`godot-marl train` and `godot-marl evaluate`, briefly, on the real engine."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import imageio.v3
+import pytest
+from click.testing import Result
+from commands import run
+from processes import MARK, becomes_true, leaves_nothing, marked, new_mark, signal_all
+
+pytestmark = pytest.mark.godot
+
+# Each example, the scene, and the sides of it.
+EXAMPLES = [
+    ("cartpole", None, ["default"]),
+    ("cartpole", "several_carts.tscn", ["default"]),
+    ("tag", None, ["chaser", "runner"]),
+    ("connect_four", None, ["first", "second"]),
+    ("soccer", None, ["red", "blue"]),
+]
+BRIEFLY = "steps = 256\nmax_episode_steps = 30\ncheckpoint_every = 128\n[ppo]\nn_steps = 64\n"
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Settings for a training that is over in seconds."""
+    path = tmp_path_factory.mktemp("settings") / "train.toml"
+    path.write_text(BRIEFLY)
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(settings: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    out = tmp_path_factory.mktemp("runs") / "short"
+    return out, run("train", "cartpole", "--settings", settings, "--episodes", 2, "--out", out)
+
+
+def test_train_writes_every_result_and_says_where(trained: tuple[Path, Result]) -> None:
+    out, result = trained
+    assert result.exit_code == 0, result.output
+    for name in (
+        "checkpoints/000000256",
+        "learning_curve.png",
+        "tensorboard",
+        "video/episode-0.mp4",
+        "evaluation.json",
+    ):
+        assert (out / name).exists()
+        assert str(out / name) in result.output
+    assert list((out / "tensorboard").rglob("events.out.tfevents.*"))
+    assert sorted(path.name for path in (out / "checkpoints").iterdir()) == ["000000128", "000000256"]
+
+
+# imageio leaves ffmpeg's pipes to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_video_shows_the_scene(trained: tuple[Path, Result]) -> None:
+    frames = imageio.v3.imread(trained[0] / "video" / "episode-0.mp4")
+    assert frames.shape[1:] == (540, 960, 3)
+    assert len(frames) > 5
+    assert (frames[0] != frames[-1]).mean() > 0.005
+
+
+@pytest.mark.parametrize(("example", "scene", "sides"), EXAMPLES)
+def test_every_example_trains(example: str, scene: str | None, sides: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    chosen = ["--scene", scene] if scene else []
+    result = run("train", example, *chosen, "--steps", 128, "--episodes", 2, "--no-video", "--out", out)
+    assert result.exit_code == 0, result.output
+    rows = json.loads((out / "evaluation.json").read_text())
+    assert {row["against"] for row in rows} == {"random", "scripted"}
+    assert [row["side"] for row in rows if row["against"] == "random"] == sides
+    assert (out / "checkpoints" / "000000128").is_dir()
+
+
+def test_sides_are_compared_with_an_earlier_self_and_may_learn_against_it(tmp_path: Path) -> None:
+    path, out = tmp_path / "train.toml", tmp_path / "run"
+    sides = '[sides]\nfirst = ["player_0"]\nsecond = ["player_1"]\n'
+    path.write_text(f"{BRIEFLY}{sides}[opponents]\npast_selves = 0.9\n")
+    result = run(
+        "train", "connect_four", "--settings", path, "--steps", 512, "--episodes", 2, "--no-video", "--out", out
+    )
+    assert result.exit_code == 0, result.output
+    rows = json.loads((out / "evaluation.json").read_text())
+    assert {row["against"] for row in rows} == {"random", "scripted", "earlier self"}
+    with (out / "episodes.csv").open() as file:
+        episodes = list(csv.DictReader(file))
+    # Before the first checkpoint both learn; later an earlier self plays most games, and its returns are not ours.
+    learned = [(row["first"] != "", row["second"] != "") for row in episodes]
+    assert learned[0] == (True, True)
+    assert {(True, False), (False, True)} <= set(learned)
+    for row in episodes:
+        if row["first"] and row["second"]:
+            assert float(row["first"]) == -float(row["second"])
+
+
+def test_results_of_a_run_repeat(tmp_path: Path, settings: Path) -> None:
+    tables = []
+    for name in ("a", "b"):
+        out = tmp_path / name
+        result = run("train", "tag", "--settings", settings, "--episodes", 2, "--no-video", "--out", out)
+        assert result.exit_code == 0, result.output
+        tables.append(((out / "episodes.csv").read_text(), (out / "evaluation.json").read_text()))
+    assert tables[0] == tables[1]
+
+
+def test_train_refuses_to_overwrite_results(trained: tuple[Path, Result], settings: Path) -> None:
+    result = run("train", "cartpole", "--settings", settings, "--out", trained[0])
+    assert result.exit_code == 1
+    assert "The folder holds the results of another training." in result.output
+
+
+def test_evaluate_writes_the_table_anew(trained: tuple[Path, Result]) -> None:
+    out, _ = trained
+    (out / "evaluation.json").unlink()
+    result = run("evaluate", out, "--episodes", 3)
+    assert result.exit_code == 0, result.output
+    assert [row["episodes"] for row in json.loads((out / "evaluation.json").read_text())] == [3, 3]
+    assert "95 % interval" in result.output
+
+
+def start(out: Path, mark: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "godot_marl", "train", "cartpole", "--no-video", "--episodes", "2", *arguments],
+        env={**os.environ, MARK: mark},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def episodes_in(run_folder: Path) -> list[int]:
+    """The steps at which the episodes ended."""
+    path = run_folder / "episodes.csv"
+    return [int(line.split(",")[0]) for line in path.read_text().splitlines()[1:]] if path.exists() else []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_keeps_what_was_learned_and_resume_goes_on(number: signal.Signals, tmp_path: Path) -> None:
+    out, mark = tmp_path / "out", new_mark()
+    process = start(out, mark, "--steps", "1000000", "--out", str(out))
+    try:
+        assert becomes_true(lambda: process.poll() is not None or len(episodes_in(out)) > 2, seconds=60)
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, output
+    assert "interrupted after" in output
+    assert f"godot-marl train cartpole --resume {out}" in output
+    assert leaves_nothing(mark)
+    (checkpoint,) = (out / "checkpoints").iterdir()
+    reached = int(checkpoint.name)
+    before = episodes_in(out)
+    assert before
+    assert before[-1] <= reached
+    result = run("train", "cartpole", "--resume", out, "--steps", reached + 100, "--no-video", "--episodes", 2)
+    assert result.exit_code == 0, result.output
+    assert (out / "checkpoints" / f"{reached + 100:09d}").is_dir()
+    after = episodes_in(out)
+    assert after[: len(before)] == before
+    assert len(after) > len(before)
+    assert reached < after[-1] <= reached + 100
+
+
+def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    path, out, mark = tmp_path / "train.toml", tmp_path / "out", new_mark()
+    path.write_text(BRIEFLY.replace("steps = 256", "steps = 1_000_000", 1))
+    process = start(out, mark, "--settings", str(path), "--out", str(out))
+    try:
+        assert becomes_true(lambda: (out / "checkpoints" / "000000256").is_dir(), seconds=60)
+    finally:
+        process.kill()
+        process.communicate(timeout=60)
+    assert leaves_nothing(mark)
+    reached = max(int(folder.name) for folder in (out / "checkpoints").glob("0*"))
+    result = run("train", "cartpole", "--resume", out, "--steps", reached + 50, "--no-video", "--episodes", 2)
+    assert result.exit_code == 0, result.output
+    assert (out / "checkpoints" / f"{reached + 50:09d}").is_dir()
+
+
+def test_a_game_that_dies_leaves_what_was_learned(tmp_path: Path) -> None:
+    out, mark = tmp_path / "out", new_mark()
+    process = start(out, mark, "--steps", "1000000", "--out", str(out))
+    try:
+        assert becomes_true(lambda: process.poll() is not None or len(episodes_in(out)) > 2, seconds=60)
+        signal_all(marked(mark)["game"], signal.SIGKILL)
+        output, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert "GameExitedError: The game ended while Python was" in output
+    assert f"--resume {out}" in output
+    assert len(list((out / "checkpoints").iterdir())) == 1
+
+
+def test_resume_takes_the_settings_of_the_training(trained: tuple[Path, Result], settings: Path) -> None:
+    for option in ("--settings", "--out", "--scene", "--seed"):
+        result = run("train", "cartpole", "--resume", trained[0], option, "1")
+        assert result.exit_code == 2
+        assert f"{option} belongs to a new training" in result.output
+    result = run("train", "tag", "--resume", trained[0])
+    assert result.exit_code == 1
+    assert "expected: the game cartpole\n  got: tag" in result.output
+
+
+def test_resume_of_what_is_no_training(tmp_path: Path) -> None:
+    result = run("train", "cartpole", "--resume", tmp_path)
+    assert result.exit_code == 1
+    assert "This is not the folder of a training." in result.output
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("stepz = 1", "expected: the keys steps, max_episode_steps"),
+        ("[ppo]\nlerning_rate = 1", "expected: arguments of PPO"),
+        ("[policies.nobody]", "expected: policies of the scene: default"),
+        ('[sides]\nred = ["cart_1"]', "expected: each agent once: cart_0"),
+    ],
+)
+def test_settings_that_cannot_be_used(text: str, expected: str, tmp_path: Path) -> None:
+    path = tmp_path / "train.toml"
+    path.write_text(text)
+    result = run("train", "cartpole", "--settings", path, "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert expected in result.output
+    assert not (tmp_path / "out" / "checkpoints").exists()
+
+
+def test_unknown_game() -> None:
+    result = run("train", "cartpoel")
+    assert result.exit_code == 1
+    assert result.output.startswith("GameNotFoundError: There is no such game.\n  where: cartpoel\n")
+
+
+def test_a_game_of_ones_own_trains(scenes: Path, settings: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = run(
+        "train", scenes, "--scene", "herd.tscn", "--settings", settings, "--episodes", 2, "--no-video", "--out", out
+    )
+    assert result.exit_code == 0, result.output
+    assert (out / "evaluation.json").exists()

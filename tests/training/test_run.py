@@ -1,0 +1,83 @@
+"""The folder of a training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from godot_marl.errors import InvalidOptionError
+from godot_marl.training import Run, Settings
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    settings = Settings(steps=9, sides={"red": ["red_0"]}, ppo={"gamma": 0.5}, policies={"red": {"n_epochs": 2}})
+    return Run.create(tmp_path / "run", "tag", None, 3, settings)
+
+
+def save(folder: Path) -> None:
+    (folder / "default.zip").write_text("a model")
+
+
+def test_a_run_is_the_same_when_it_is_opened_again(run: Run) -> None:
+    assert Run.open(run.folder) == run
+    assert Run.open(run.with_steps(99).folder).settings.steps == 99
+
+
+def test_results_are_not_overwritten(run: Run) -> None:
+    with pytest.raises(InvalidOptionError, match="--resume"):
+        Run.create(run.folder, "tag", None, 3, Settings())
+
+
+@pytest.mark.parametrize("text", [None, "{", "{}", '{"settings": {}, "game": 1}'])
+def test_a_folder_that_is_no_run(text: str | None, tmp_path: Path) -> None:
+    if text is not None:
+        (tmp_path / "run.json").write_text(text)
+    with pytest.raises(InvalidOptionError, match="This is not the folder of a training"):
+        Run.open(tmp_path)
+
+
+def test_checkpoints_are_in_order_and_the_earlier_one_is_half_way(run: Run) -> None:
+    with pytest.raises(InvalidOptionError, match="no checkpoint yet"):
+        run.last_checkpoint()
+    for steps in (200, 1000, 450, 90):
+        run.write_checkpoint(steps, save)
+    assert [folder.name for folder in run.checkpoints()] == ["000000090", "000000200", "000000450", "000001000"]
+    assert run.last_checkpoint().name == "000001000"
+    earlier = run.earlier_checkpoint()
+    assert earlier is not None
+    assert earlier.name == "000000450"
+    assert (earlier / "default.zip").read_text() == "a model"
+
+
+def test_a_single_checkpoint_has_no_earlier_one(run: Run) -> None:
+    run.write_checkpoint(5, save)
+    assert run.earlier_checkpoint() is None
+
+
+def test_an_interrupted_checkpoint_leaves_the_old_one(run: Run) -> None:
+    run.write_checkpoint(5, save)
+
+    def interrupted(folder: Path) -> None:
+        (folder / "default.zip").write_text("half a mo")
+        raise KeyboardInterrupt
+
+    for steps in (5, 6):
+        with pytest.raises(KeyboardInterrupt):
+            run.write_checkpoint(steps, interrupted)
+    assert [path.name for path in (run.folder / "checkpoints").iterdir()] == ["000000005"]
+    assert (run.last_checkpoint() / "default.zip").read_text() == "a model"
+
+
+def test_episodes_after_the_checkpoint_are_played_again(run: Run) -> None:
+    run.start_episodes(["red", "blue"], 0)
+    run.add_episode(10, 10, [1.5, None])
+    run.add_episode(25, 15, [0.25, -1.0])
+    assert run.episodes() == [
+        {"steps": "10", "length": "10", "red": "1.5", "blue": ""},
+        {"steps": "25", "length": "15", "red": "0.25", "blue": "-1"},
+    ]
+    run.start_episodes(["red", "blue"], 20)
+    run.add_episode(30, 20, [0.0, 0.0])
+    assert [row["steps"] for row in run.episodes()] == ["10", "30"]

@@ -1,0 +1,104 @@
+"""What a train.toml may say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from gymnasium import spaces
+
+from godot_marl.errors import InvalidOptionError
+from godot_marl.protocol import AgentDescription, SceneDescription
+from godot_marl.resources import example_folder, example_names
+from godot_marl.training import Settings
+
+
+def scene(*agents: tuple[str, str]) -> SceneDescription:
+    box, discrete = spaces.Box(-1, 1, (2,)), spaces.Discrete(3)
+    descriptions = tuple(AgentDescription(name, f"/root/{name}", policy, box, discrete) for name, policy in agents)
+    return SceneDescription(descriptions, step_length=1, physics_fps=60)
+
+
+TAG = scene(("chaser_0", "chaser"), ("chaser_1", "chaser"), ("runner_0", "runner"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("stepz = 1", "expected: the keys steps, max_episode_steps, checkpoint_every, "),
+        ("steps = 0", "expected: steps as an integer of at least 1"),
+        ("steps = true", "expected: steps as an integer of at least 1"),
+        ("checkpoint_every = 1.5", "expected: checkpoint_every as an integer of at least 1"),
+        ("steps =", "expected: a TOML file"),
+        ("deterministic = 1", "expected: deterministic as true or false"),
+        (
+            "[opponents]\npast_selves = 2",
+            "expected: a share from 0 to 1 for past_selves, scripted, random in [opponents]",
+        ),
+        (
+            "[opponents]\npast_selves = 0.6\nrandom = 0.6",
+            "at most 1 in all\n  got: {'past_selves': 0.6, 'random': 0.6}",
+        ),
+        ("[opponents]\npast_self = 0.6", "got: {'past_self': 0.6}"),
+        ("ppo = 3", "expected: a table [ppo]"),
+        ("[ppo]\nn_steps = 0", "expected: n_steps in [ppo] as an integer of at least 1"),
+        ("[sides]\nred = 'red_0'", "expected: red in [sides] as a list of agents' names"),
+        ("[policies.red]\nn_steps = 5", "expected: a table [policies.red] without n_steps"),
+    ],
+)
+def test_what_cannot_be_used_is_named(text: str, expected: str, tmp_path: Path) -> None:
+    path = tmp_path / "train.toml"
+    path.write_text(text)
+    with pytest.raises(InvalidOptionError) as caught:
+        Settings.load(path)
+    assert expected in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InvalidOptionError, match="a TOML file"):
+        Settings.load(tmp_path / "train.toml")
+
+
+def test_another_scene_may_have_settings_of_its_own(tmp_path: Path) -> None:
+    assert Settings.of_game(tmp_path, None) == Settings()
+    (tmp_path / "train.toml").write_text("steps = 1")
+    (tmp_path / "train.several.toml").write_text("steps = 2")
+    assert Settings.of_game(tmp_path, None).steps == 1
+    assert Settings.of_game(tmp_path, "several.tscn").steps == 2
+    assert Settings.of_game(tmp_path, "res://scenes/several.tscn").steps == 2
+    assert Settings.of_game(tmp_path, "other.tscn").steps == 1
+
+
+@pytest.mark.parametrize("name", example_names())
+def test_settings_of_every_example_can_be_used(name: str) -> None:
+    files = list(example_folder(name).glob("train*.toml"))
+    assert files
+    for path in files:
+        assert Settings.load(path).steps > 1
+
+
+def test_a_policy_may_have_arguments_of_its_own() -> None:
+    settings = Settings(ppo={"gamma": 0.9, "n_steps": 16}, policies={"runner": {"gamma": 0.8}})
+    assert settings.arguments_of("chaser") == {"gamma": 0.9, "n_steps": 16}
+    assert settings.arguments_of("runner") == {"gamma": 0.8, "n_steps": 16}
+
+
+def test_each_policy_is_a_side_by_default() -> None:
+    assert Settings().sides_of(TAG) == {"chaser": ["chaser_0", "chaser_1"], "runner": ["runner_0"]}
+
+
+def test_sides_may_be_named() -> None:
+    sides = {"all": ["runner_0", "chaser_1", "chaser_0"]}
+    assert Settings(sides=sides).sides_of(TAG) == sides
+
+
+@pytest.mark.parametrize("names", [["chaser_0"], ["chaser_0", "chaser_0", "chaser_1", "runner_0"], ["nobody"]])
+def test_every_agent_belongs_to_one_side(names: list[str]) -> None:
+    with pytest.raises(InvalidOptionError, match="each agent once: chaser_0, chaser_1, runner_0"):
+        Settings(sides={"all": names}).sides_of(TAG)
+
+
+def test_arguments_for_a_policy_that_nobody_has() -> None:
+    with pytest.raises(InvalidOptionError, match="policies of the scene: chaser, runner"):
+        Settings(policies={"runer": {}}).sides_of(TAG)
