@@ -7,11 +7,7 @@ from sb3_contrib import MaskablePPO
 
 from godot_marl.envs import connect_four_v0
 
-STEPS = 20_000
-ROLLOUT = 1024
-REFRESH = 4  # rollouts until the policy as it then is becomes the opponent
-GAMES = 50
-SEED = 1
+STEPS, ROLLOUT, REFRESH, GAMES = 20_000, 1024, 4, 50  # an opponent stays for REFRESH rollouts
 
 
 class OnePlayer(gymnasium.Env):
@@ -27,27 +23,23 @@ class OnePlayer(gymnasium.Env):
         super().reset(seed=seed)
         self.game.reset(seed=seed, options=options)
         self.seat = self.np_random.choice(["player_0", "player_1"])
-        self.let_opponent_move()
-        return self.look(self.seat), {}
+        return self.answer()[0], {}
 
     def step(self, action):
         self.game.step(action)
-        self.let_opponent_move()
-        return self.look(self.seat), self.game.rewards[self.seat], self.game.terminations[self.seat], False, {}
+        return self.answer()
 
-    def let_opponent_move(self):
+    def answer(self):
+        """Let the other move where it is its turn, and say what came of it."""
         other = self.game.agent_selection
-        if other == self.seat or self.game.terminations[other]:
-            return
-        mask = self.game.observe(other)["action_mask"]
-        if self.opponent is None:
-            action = self.np_random.choice(np.flatnonzero(mask))
-        else:
-            action, _ = self.opponent.predict(self.look(other), action_masks=mask)
-        self.game.step(action)
-
-    def look(self, player):
-        return self.game.observe(player)["observation"]
+        if other != self.seat and not self.game.terminations[other]:
+            view = self.game.observe(other)
+            action = self.np_random.choice(np.flatnonzero(view["action_mask"]))
+            if self.opponent is not None:
+                action, _ = self.opponent.predict(view["observation"], action_masks=view["action_mask"])
+            self.game.step(action)
+        observation = self.game.observe(self.seat)["observation"]
+        return observation, self.game.rewards[self.seat], self.game.terminations[self.seat], False, {}
 
     def action_masks(self):  # MaskablePPO asks for it before each move
         return self.game.observe(self.seat)["action_mask"]
@@ -56,30 +48,23 @@ class OnePlayer(gymnasium.Env):
         self.game.close()
 
 
-def play(model: MaskablePPO, env: OnePlayer) -> float:
-    """The last reward of a game: 1 for a win, -1 for a loss."""
-    observation, _ = env.reset()
-    is_over = False
-    while not is_over:
-        action, _ = model.predict(observation, action_masks=env.action_masks(), deterministic=True)
-        observation, reward, is_over, _, _ = env.step(action)
-    return reward
-
-
 @click.command(help=__doc__)
 @click.option("--steps", default=STEPS, show_default=True, help="Steps of the training.")
 def main(steps: int) -> None:
     """Train, play against a random player, and say what came out."""
     env = OnePlayer()
     rollout = min(ROLLOUT, steps // (2 * REFRESH))
-    model, earlier = (MaskablePPO("MlpPolicy", env, n_steps=rollout, seed=SEED, device="cpu") for _ in range(2))
-    env.opponent = earlier
+    model, env.opponent = (MaskablePPO("MlpPolicy", env, n_steps=rollout, seed=1, device="cpu") for _ in range(2))
     while model.num_timesteps < steps:
-        earlier.set_parameters(model.get_parameters())
+        env.opponent.set_parameters(model.get_parameters())
         model.learn(REFRESH * rollout, reset_num_timesteps=False)
-
-    env.opponent = None
-    rewards = [play(model, env) for _ in range(GAMES)]
+    env.opponent, rewards = None, []
+    while len(rewards) < GAMES:
+        observation, is_over = env.reset()[0], False
+        while not is_over:
+            action, _ = model.predict(observation, action_masks=env.action_masks(), deterministic=True)
+            observation, reward, is_over, _, _ = env.step(action)
+        rewards.append(reward)
     env.close()
     print(f"won {rewards.count(1.0)} of {GAMES} games against a random player, lost {rewards.count(-1.0)}")
 

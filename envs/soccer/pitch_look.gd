@@ -69,11 +69,12 @@ func _add_board(from: Vector2, to: Vector2, color: Color) -> void:
 	var outwards := Vector2(along.y, -along.x).normalized()
 	var centre := (from + to) / 2.0 + outwards * (_BOARD.x / 2.0)
 	var mesh := BoxMesh.new()
-	# A little lower behind the line, so that where two of them meet one is clearly above.
-	var height := _BOARD.y if color == board_color else _BOARD.y - 0.04
-	mesh.size = Vector3(along.length() + 2.0 * _BOARD.x, height, _BOARD.x)
+	# Boards meet at the corners, but those beside a goal end at its posts.
+	var ends_at_post := is_zero_approx(along.y) and color != board_color
+	var length := along.length() + (0.0 if ends_at_post else _BOARD.x)
+	mesh.size = Vector3(length, _BOARD.y, _BOARD.x)
 	var board := _add_mesh(mesh, color)
-	board.position = Vector3(centre.x, height / 2.0, centre.y)
+	board.position = Vector3(centre.x, _BOARD.y / 2.0, centre.y)
 	board.rotation.y = -along.angle()
 
 
