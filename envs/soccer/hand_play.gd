@@ -9,9 +9,13 @@ var _random := RandomNumberGenerator.new()
 @onready var _arena: SoccerArena = get_parent()
 
 
+func _ready() -> void:
+	_random.randomize()
+
+
 func _physics_process(_delta: float) -> void:
 	var person: SoccerPlayer = _arena.players[0]
-	if Engine.get_physics_frames() <= 1 or person.is_done() or person.is_truncated():
+	if person.is_done() or person.is_truncated():
 		_arena.kick_off(_random.randi())
 	for player: SoccerPlayer in _arena.players:
 		player.apply_action(player.get_human_action() if player == person else _choose(player))
@@ -21,9 +25,9 @@ func _physics_process(_delta: float) -> void:
 # between the ball and the own goal.
 func _choose(player: SoccerPlayer) -> Array:
 	var mirror := Vector2(player.side, 1.0)
-	var own := _flat(player.position) * mirror
+	var own := _flat(player.body.position) * mirror
 	var ball := _flat(_arena.ball.position) * mirror
-	var mate := _flat(player.mate.position) * mirror
+	var mate := _flat(player.mate.body.position) * mirror
 	var target := (ball + Vector2(-SoccerPitch.HALF.x, 0.0)) / 2.0
 	if own.distance_to(ball) <= mate.distance_to(ball):
 		var shot := ball.direction_to(Vector2(SoccerPitch.HALF.x, 0.0))

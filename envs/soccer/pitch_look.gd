@@ -72,9 +72,11 @@ func _add_board(from: Vector2, to: Vector2, color: Color) -> void:
 	# Boards meet at the corners, but those beside a goal end at its posts.
 	var ends_at_post := is_zero_approx(along.y) and color != board_color
 	var length := along.length() + (0.0 if ends_at_post else _BOARD.x)
-	mesh.size = Vector3(length, _BOARD.y, _BOARD.x)
+	# Those of the goals are lower, so that it is clear which is in front.
+	var height := _BOARD.y if color == board_color else _BOARD.y - 0.05
+	mesh.size = Vector3(length, height, _BOARD.x)
 	var board := _add_mesh(mesh, color)
-	board.position = Vector3(centre.x, _BOARD.y / 2.0, centre.y)
+	board.position = Vector3(centre.x, height / 2.0, centre.y)
 	board.rotation.y = -along.angle()
 
 

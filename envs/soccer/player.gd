@@ -1,9 +1,11 @@
 class_name SoccerPlayer
-extends RigidBody3D
+extends Node3D
 ## An agent: a player of one of the two teams, who moves the ball by running into it.
 ##
 ## It sees the field as its own team does: the opponents' goal is ahead, at positive x. For the blue
 ## team the field is mirrored (x changes its sign), so one policy can play all four.
+## [br][br]
+## Its body is one of four that are all alike: the arena hands them out at each kick-off.
 
 ## How fast a player runs, in metres a second.
 const SPEED := 4.0
@@ -34,6 +36,8 @@ const _DIAGONAL := sqrt(0.5)
 ## Where its team attacks: 1 for red, towards positive x, -1 for blue.
 @export_enum("Red:1", "Blue:-1") var side := 1
 
+## What it moves: see [method SoccerArena.kick_off].
+var body: RigidBody3D
 ## The other player of the team.
 var mate: SoccerPlayer
 
@@ -57,25 +61,25 @@ func apply_action(action: Array) -> void:
 	var way: Vector2 = DIRECTIONS[action[0]]
 	var wanted := Vector3(way.x * side, 0.0, way.y) * SPEED
 	var change := ACCELERATION * get_physics_process_delta_time()
-	linear_velocity = linear_velocity.move_toward(wanted, change)
+	body.linear_velocity = body.linear_velocity.move_toward(wanted, change)
 
 
 ## Where everything is and how it moves, as the own team sees it. The nearer opponent comes first.
 func get_observation() -> PackedFloat32Array:
-	var own := position
+	var own := body.position
 	var near := _opponent
 	var far := _other_opponent
-	if own.distance_squared_to(far.position) < own.distance_squared_to(near.position):
+	if own.distance_squared_to(far.body.position) < own.distance_squared_to(near.body.position):
 		near = _other_opponent
 		far = _opponent
 	var values := PackedFloat32Array()
 	_append(values, own, SoccerPitch.HALF.x)
-	_append(values, linear_velocity, SPEED)
+	_append(values, body.linear_velocity, SPEED)
 	_append(values, _ball.position - own, SoccerPitch.HALF.x)
 	_append(values, _arena.ball_velocity(), BALL_SPEED)
 	for other: SoccerPlayer in [mate, near, far]:
-		_append(values, other.position - own, SoccerPitch.HALF.x)
-		_append(values, other.linear_velocity, SPEED)
+		_append(values, other.body.position - own, SoccerPitch.HALF.x)
+		_append(values, other.body.linear_velocity, SPEED)
 	_append(values, Vector3(SoccerPitch.HALF.x * side, own.y, 0.0) - own, SoccerPitch.HALF.x)
 	_append(values, Vector3(-SoccerPitch.HALF.x * side, own.y, 0.0) - own, SoccerPitch.HALF.x)
 	values.append(_arena.time_left() / SoccerArena.TIME_LIMIT)
@@ -167,4 +171,4 @@ func _potential() -> float:
 	var ball := _ball.position
 	var goal := Vector3(SoccerPitch.HALF.x * side, ball.y, 0.0)
 	var ahead := ball.distance_to(Vector3(-goal.x, goal.y, goal.z)) - ball.distance_to(goal)
-	return (TEAM_SHARE / 2.0 * ahead - OWN_SHARE * position.distance_to(ball)) / length
+	return (TEAM_SHARE / 2.0 * ahead - OWN_SHARE * body.position.distance_to(ball)) / length

@@ -31,9 +31,9 @@ func _ready() -> void:
 
 func _turn() -> void:
 	var arena: SoccerArena = _player.get_parent()
-	var to_ball := arena.ball.position - _player.position
+	var to_ball := arena.ball.position - _player.body.position
 	rotation.y = atan2(-to_ball.z, to_ball.x)
-	global_position = _player.global_position + Vector3.DOWN * height
+	position = _player.body.position + Vector3.DOWN * height
 	force_update_transform()
 	for part: Node3D in get_children():
 		part.force_update_transform()

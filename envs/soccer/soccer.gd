@@ -26,6 +26,12 @@ var _frames := 0
 var _scoring_side := 0
 
 @onready var _height := ball.position.y
+@onready
+var _bodies: Array = players.map(func(player: SoccerPlayer) -> Node: return player.get_node("Body"))
+
+
+func _ready() -> void:
+	kick_off(0)
 
 
 func _physics_process(_delta: float) -> void:
@@ -59,20 +65,24 @@ func ball_velocity() -> Vector3:
 
 
 ## Puts the ball on the halfway line, and everybody in the own half. Blue mirrors red: no team has
-## an advantage.
+## an advantage. The physics engine looks at one body after the other, which favours some a little:
+## so chance decides which two of the four bodies are red's.
 func kick_off(value: int) -> void:
 	_random.seed = value
 	_frames = 0
 	_scoring_side = 0
+	var swap := _random.randi_range(0, 1) * 2
+	for i: int in players.size():
+		players[i].body = _bodies[(i + swap) % players.size()]
 	_place(ball, Vector2(0.0, _random.randf_range(-_FROM_MIDDLE, _FROM_MIDDLE)))
 	var first := _random_place()
 	var second := _random_place()
 	while second.distance_to(first) < _APART:
 		second = _random_place()
-	_place(players[0], first)
-	_place(players[1], second)
-	_place(players[2], first * Vector2(-1.0, 1.0))
-	_place(players[3], second * Vector2(-1.0, 1.0))
+	_place(players[0].body, first)
+	_place(players[1].body, second)
+	_place(players[2].body, first * Vector2(-1.0, 1.0))
+	_place(players[3].body, second * Vector2(-1.0, 1.0))
 
 
 ## Position and velocity of the ball and of each player, as red sees them, and the time left.
@@ -80,7 +90,7 @@ func get_state() -> PackedFloat32Array:
 	var values := PackedFloat32Array()
 	_append(values, ball.position, ball_velocity(), SoccerPlayer.BALL_SPEED)
 	for player: SoccerPlayer in players:
-		_append(values, player.position, player.linear_velocity, SoccerPlayer.SPEED)
+		_append(values, player.body.position, player.body.linear_velocity, SoccerPlayer.SPEED)
 	values.append(time_left() / TIME_LIMIT)
 	return values
 

@@ -45,7 +45,9 @@ def env(max_cycles: int | None = None, **options: Any) -> AECEnv[str, Any, Any]:
     return _example.env("soccer", "soccer_v0", max_cycles, options)
 
 
-def play_by_rule(observation: np.ndarray[Any, Any], mask: np.ndarray[Any, Any] | None, rng: np.random.Generator) -> int:
+def play_by_rule(
+    observation: np.ndarray[Any, Any], _mask: np.ndarray[Any, Any] | None, rng: np.random.Generator
+) -> int:
     """A plain player, without foresight.
 
     Whoever of the team is nearer to the ball runs behind it, around it where it is in the way, and pushes it towards
