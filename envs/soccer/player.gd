@@ -14,9 +14,9 @@ const ACCELERATION := 24.0
 ## The ball's velocity is observed as a share of this, in metres a second.
 const BALL_SPEED := 8.0
 ## What the team gets when the ball goes from its own goal to the other one, without the goal.
-const TEAM_SHARE := 0.2
+const TEAM_SHARE := 0.4
 ## What a player gets for running up to the ball from as far away as the field is long.
-const OWN_SHARE := 0.2
+const OWN_SHARE := 0.4
 ## The directions that the actions choose from: none, ahead, and on around the circle.
 const DIRECTIONS: Array[Vector2] = [
 	Vector2(0.0, 0.0),

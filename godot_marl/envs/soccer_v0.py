@@ -14,14 +14,19 @@ from godot_marl.parallel import GodotParallelEnv
 
 __all__ = ["SCRIPTED", "env", "parallel_env", "raw_env"]
 
-# In the units of an observation, half the length of the field.
+_Vector = np.ndarray[Any, Any]
+
+# In the units of an observation, half the length of the field: the middle of the opponents' goal; how far from it the
+# ball is aimed; how far behind the ball an attacker goes; how near is near enough; and the keeper's
+# place before the own goal, and how much of the ball's way across the keeper follows.
 _GOAL = np.array([1.0, 0.0])
 _POST = 0.2
 _BEHIND = 0.17
-_ALIGNED = 0.8
 _NEAR = 0.06
 _KEEPER = -0.8
 _FOLLOW = 0.35
+# The cosine from which on the ball is in line with where it shall go, and how often a player follows a whim.
+_ALIGNED = 0.8
 _WHIM = 0.2
 
 
@@ -45,9 +50,7 @@ def env(max_cycles: int | None = None, **options: Any) -> AECEnv[str, Any, Any]:
     return _example.env("soccer", "soccer_v0", max_cycles, options)
 
 
-def play_by_rule(
-    observation: np.ndarray[Any, Any], _mask: np.ndarray[Any, Any] | None, rng: np.random.Generator
-) -> int:
+def play_by_rule(observation: _Vector, _mask: _Vector | None, rng: np.random.Generator) -> int:
     """A plain player, without foresight.
 
     Whoever of the team is nearer to the ball runs behind it, around it where it is in the way, and pushes it towards
@@ -65,26 +68,26 @@ def play_by_rule(
 SCRIPTED: dict[str, ScriptedPolicy] = {"player": play_by_rule}
 
 
-def _attack(
-    own: np.ndarray[Any, Any], ball: np.ndarray[Any, Any], opponent: np.ndarray[Any, Any]
-) -> np.ndarray[Any, Any]:
-    shot = _GOAL - own - ball
+def _attack(own: _Vector, ball: _Vector, opponent: _Vector) -> _Vector:
+    shot: _Vector = _GOAL - own - ball
     shot[1] += math.copysign(_POST, ball[1] - opponent[1])
-    shot = shot / max(math.hypot(*shot), _NEAR)
+    shot /= max(math.hypot(*shot), _NEAR)
     if ball @ shot > _ALIGNED * math.hypot(*ball):
-        return ball + shot * _BEHIND
-    way = ball - shot * _BEHIND
+        push: _Vector = ball + shot * _BEHIND
+        return push
+    way: _Vector = ball - shot * _BEHIND
     if ball @ shot < 0.0 and abs(ball[1]) < _BEHIND:
         # The ball is in the way: pass it on the side on which it is not.
-        way = way + np.array([0.0, math.copysign(_BEHIND, -ball[1])])
+        way[1] += math.copysign(_BEHIND, -ball[1])
     return way
 
 
-def _guard(own: np.ndarray[Any, Any], ball: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return np.array([_KEEPER, (own + ball)[1] * _FOLLOW]) - own
+def _guard(own: _Vector, ball: _Vector) -> _Vector:
+    way: _Vector = np.array([_KEEPER, (own + ball)[1] * _FOLLOW]) - own
+    return way
 
 
-def _direction(way: np.ndarray[Any, Any]) -> int:
+def _direction(way: _Vector) -> int:
     """The action that comes nearest to a way; 0 where it is too short to be worth it."""
     if math.hypot(*way) < _NEAR:
         return 0

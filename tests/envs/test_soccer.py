@@ -22,6 +22,7 @@ from godot_marl.addon import prepare_example
 from godot_marl.engine import Engine
 from godot_marl.envs import soccer_v0
 from godot_marl.parallel import GodotParallelEnv
+from godot_marl.project import Project
 
 pytestmark = pytest.mark.godot
 
@@ -127,8 +128,8 @@ def test_a_goal_ends_the_episode_for_all(env: GodotParallelEnv) -> None:
     assert {info["scored_by"] for info in match.infos.values()} == {"red"}
     assert match.states[-1][0] > 1.0 >= match.states[-2][0]
     for agent in AGENTS:
-        assert match.rewards[-1][agent] == pytest.approx(1.0 if agent.startswith("red") else -1.0, abs=0.05)
-        assert all(abs(rewards[agent]) < 0.05 for rewards in match.rewards[:-1])
+        assert match.rewards[-1][agent] == pytest.approx(1.0 if agent.startswith("red") else -1.0, abs=0.1)
+        assert all(abs(rewards[agent]) < 0.1 for rewards in match.rewards[:-1])
 
 
 def test_the_time_is_up_after_twenty_seconds(env: GodotParallelEnv) -> None:
@@ -149,7 +150,7 @@ def test_rewards_are_the_changes_of_the_potential_and_the_goal(env: GodotParalle
         ball, own = state[0:2], state[place : place + 2]
         side = 1.0 if agent.startswith("red") else -1.0
         ahead = np.hypot(ball[0] + side, ball[1]) - np.hypot(ball[0] - side, ball[1])
-        return float(0.05 * ahead - 0.1 * np.hypot(*(own - ball)))
+        return float(0.1 * ahead - 0.2 * np.hypot(*(own - ball)))
 
     match = Match(env, by_rule, at_random, seed=1)
     for before, after, rewards in zip(match.states, match.states[1:], match.rewards, strict=False):
@@ -244,8 +245,8 @@ def test_no_team_wins_the_first_duel_more_often(env: GodotParallelEnv) -> None:
 @pytest.mark.parametrize("team", ["red", "blue"])
 def test_the_scripted_player_beats_the_random_one(env: GodotParallelEnv, team: str) -> None:
     players = (by_rule, at_random) if team == "red" else (at_random, by_rule)
-    winners = [Match(env, *players, seed=100 + episode).winner for episode in range(6)]
-    assert winners.count(team) >= 5
+    winners = [Match(env, *players, seed=100 + episode).winner for episode in range(10)]
+    assert winners.count(team) >= 7
 
 
 def test_an_episode_of_scripted_players_ends(env: GodotParallelEnv) -> None:
@@ -310,7 +311,7 @@ def test_pictures_show_the_game() -> None:
 
 def test_the_game_plays_by_hand(engine: Engine, tmp_path: Path) -> None:
     game = tmp_path / "soccer"
-    shutil.copytree(prepare_example("soccer"), game)
+    shutil.copytree(Project(prepare_example("soccer")).imported(engine).folder, game)
     scene = game / "soccer.tscn"
     enabled = scene.read_text(encoding="utf-8")
     scene.write_text(enabled.replace("step_length = 3", "enabled = false"), encoding="utf-8")
@@ -329,10 +330,8 @@ def test_the_game_plays_by_hand(engine: Engine, tmp_path: Path) -> None:
     )
     text += '\n[node name="Probe" type="Node" parent="."]\nscript = ExtResource("probe")\n'
     scene.write_text(text, encoding="utf-8")
-    base = [str(engine.path), "--headless", "--path", str(game)]
-    subprocess.run([*base, "--import"], capture_output=True, check=True)
     # Nobody presses a key, so red has one player too few.
-    command = [*base, "--fixed-fps", "30", "--quit-after", "30000"]
+    command = [str(engine.path), "--headless", "--path", str(game), "--fixed-fps", "30", "--quit-after", "60000"]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "ERROR" not in result.stdout + result.stderr
     assert "a goal" in result.stdout
