@@ -234,12 +234,11 @@ class _Turns(GodotMultiAgentEnv):
     def _go_on(self, actions: dict[str, Any]) -> Results:
         self.env.step(actions[self.env.agent_selection])
         results: Results = ({}, {}, {}, {}, {})
+        observations, rewards, terminations, truncations, infos = results
         while self.env.agents:
-            agent = self.env.agent_selection
-            terminated, truncated = self.env.terminations[agent], self.env.truncations[agent]
-            for by_agent, value in zip(results, self.env.last(), strict=True):
-                by_agent[agent] = value
-            if not (terminated or truncated):
+            agent, last = self.env.agent_selection, self.env.last()
+            observations[agent], rewards[agent], terminations[agent], truncations[agent], infos[agent] = last
+            if not (terminations[agent] or truncations[agent]):
                 break
             self.env.step(None)
         return results

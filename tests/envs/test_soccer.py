@@ -30,7 +30,7 @@ README = "envs/soccer/README.md"
 AGENTS = ["red_0", "red_1", "blue_0", "blue_1"]
 STAY = dict.fromkeys(AGENTS, 0)
 HALF_LENGTH = 7.0
-LENGTH_IN_STEPS = 200
+LENGTH_IN_STEPS = 120
 
 Observation = np.ndarray[Any, Any]
 Player = Callable[[Observation, None, np.random.Generator], int]
@@ -314,7 +314,7 @@ def test_the_game_plays_by_hand(engine: Engine, tmp_path: Path) -> None:
     shutil.copytree(Project(prepare_example("soccer")).imported(engine).folder, game)
     scene = game / "soccer.tscn"
     enabled = scene.read_text(encoding="utf-8")
-    scene.write_text(enabled.replace("step_length = 3", "enabled = false"), encoding="utf-8")
+    scene.write_text(enabled.replace("step_length = 5", "enabled = false"), encoding="utf-8")
     assert scene.read_text(encoding="utf-8") != enabled
     probe = (
         "extends Node\n"

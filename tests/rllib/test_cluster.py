@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import NODES, PLACE, RayCluster
 from processes import becomes_true, signal_all
+from ray_cluster import NODES, PLACE, RayCluster
 
 pytestmark = [pytest.mark.godot, pytest.mark.rllib, pytest.mark.timeout(600)]
 

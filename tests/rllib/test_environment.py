@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RayCluster
+from ray_cluster import RayCluster
 
 import godot_marl
 from godot_marl import errors

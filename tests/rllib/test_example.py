@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import RayCluster
 from pages import ROOT
+from ray_cluster import RayCluster
 
 pytestmark = [pytest.mark.godot, pytest.mark.rllib, pytest.mark.timeout(400)]
 
