@@ -13,8 +13,10 @@ const COLUMNS := 7
 const ROWS := 6
 ## How many discs fit in.
 const HOLES := COLUMNS * ROWS
-## How many numbers an observation has: two for every hole.
-const VIEW_SIZE := 2 * HOLES
+## How many numbers show the board: two for every hole.
+const BOARD_SIZE := 2 * HOLES
+## How many numbers an observation has: the board, and three for every column.
+const VIEW_SIZE := BOARD_SIZE + 3 * COLUMNS
 
 ## The number of bits of one column.
 const COLUMN_BITS := 7
@@ -92,7 +94,10 @@ func play(player: int, column: int) -> void:
 
 ## The discs of [param player] that stand in lines of four or more, as bits; 0 if there is none.
 func find_line(player: int) -> int:
-	var discs: int = _discs[player]
+	return _line_in(_discs[player])
+
+
+func _line_in(discs: int) -> int:
 	var line := 0
 	for step: int in _DIRECTIONS:
 		var pairs: int = discs & (discs >> step)
@@ -111,8 +116,9 @@ func height_of(column: int) -> int:
 	return _heights[column]
 
 
-## The board as [param player] sees it: for each hole, row by row from the top, whether a disc of
-## the player's own is there, and whether one of the other's is.
+## What [param player] sees. For each hole, row by row from the top, whether a disc of the player's
+## own is there, and whether one of the other's is. Then for each column whether a disc there would
+## win, whether one of the other's would, and whether the other's would on top of it.
 func view_of(player: int) -> PackedFloat32Array:
 	return _views[player]
 
@@ -129,14 +135,14 @@ func get_open_columns() -> PackedByteArray:
 
 ## The board as player 0 sees it, and whose turn it is.
 func get_state() -> PackedFloat32Array:
-	var state: PackedFloat32Array = _views[0].duplicate()
+	var state: PackedFloat32Array = _views[0].slice(0, BOARD_SIZE)
 	state.append(turn)
 	return state
 
 
 ## Zeros and ones.
 func get_state_space() -> Dictionary:
-	return MarlSpace.box_of_shape([VIEW_SIZE + 1], 0.0, 1.0)
+	return MarlSpace.box_of_shape([BOARD_SIZE + 1], 0.0, 1.0)
 
 
 func _drop(player: int, column: int) -> void:
@@ -149,3 +155,19 @@ func _drop(player: int, column: int) -> void:
 	var hole: int = 2 * ((ROWS - 1 - height) * COLUMNS + column)
 	_views[player][hole] = 1.0
 	_views[1 - player][hole + 1] = 1.0
+	for viewer: int in 2:
+		_look_ahead(viewer)
+
+
+# One move ahead, that is: so a small network need not learn the 69 lines before it can play.
+func _look_ahead(player: int) -> void:
+	var own: int = _discs[player]
+	var other: int = _discs[1 - player]
+	for column: int in COLUMNS:
+		var at: int = BOARD_SIZE + column
+		var landing: int = 1 << (COLUMN_BITS * column + _heights[column])
+		var is_open: bool = _heights[column] < ROWS
+		var has_top: bool = _heights[column] + 1 < ROWS
+		_views[player][at] = float(is_open and _line_in(own | landing) != 0)
+		_views[player][at + COLUMNS] = float(is_open and _line_in(other | landing) != 0)
+		_views[player][at + 2 * COLUMNS] = float(has_top and _line_in(other | (landing << 1)) != 0)

@@ -20,7 +20,8 @@ func apply_action(action: Array) -> void:
 	_game.play(index, action[0] as int)
 
 
-## Two numbers for each of the 42 holes; see [code]view_of[/code] of the game.
+## Two numbers for each of the 42 holes and three for each column; see [code]view_of[/code] of the
+## game.
 func get_observation() -> PackedFloat32Array:
 	return _game.view_of(index)
 

@@ -16,6 +16,8 @@ from godot_marl.envs._example import ScriptedPolicy
 __all__ = ["SCRIPTED", "env", "raw_env", "scripted_player"]
 
 _COLUMNS, _ROWS = 7, 6
+# How many numbers of an observation are the board.
+_BOARD = 2 * _COLUMNS * _ROWS
 _WEIGHTS = (1, 2, 3, 4, 3, 2, 1)
 
 
@@ -92,7 +94,7 @@ def scripted_player(
     disc, if there is a choice. It plans nothing: two threats at once, or one that is built up over several moves, beat
     it.
     """
-    own, other = _bits(observation[0::2]), _bits(observation[1::2])
+    own, other = _bits(observation[0:_BOARD:2]), _bits(observation[1:_BOARD:2])
     landing = _landing_holes(own | other, mask)
     for discs in (own, other):
         for column, hole in landing.items():

@@ -62,6 +62,18 @@ class Model:
                 view[5 - height, column, plane] = 1.0
         return view
 
+    def outlook(self, player: int) -> np.ndarray[Any, Any]:
+        """For each column whether a disc there wins, whether the other's does, and whether the other's does on top."""
+        rows = []
+        for whose, above in ((player, 0), (1 - player, 0), (1 - player, 1)):
+            holes = [(column, height + above) for column, height in enumerate(self.heights)]
+            # The model ends with the first line: a line that is complete already wins with every disc.
+            rows += [hole[1] < 6 and (self._makes_line(whose, hole) or self._has_line(whose)) for hole in holes]
+        return np.array(rows, np.float32)
+
+    def _has_line(self, player: int) -> bool:
+        return any(line <= self.discs[player] for line in LINES)
+
     def open_columns(self) -> list[int]:
         return [column for column in range(7) if self.heights[column] < 6]
 

@@ -49,7 +49,8 @@ def play_as_the_model(env: TurnEnv, moves: list[int], seed: int | None = None) -
         env.step(column)
         for player, agent in enumerate(PLAYERS):
             seen = env.observe(agent)
-            assert np.array_equal(seen["observation"].reshape(6, 7, 2), model.view(player))
+            assert np.array_equal(seen["observation"][:84].reshape(6, 7, 2), model.view(player))
+            assert np.array_equal(seen["observation"][84:], model.outlook(player))
             assert seen["action_mask"].tolist() == [int(height < 6) for height in model.heights]
             assert env.rewards[agent] == model.rewards[player]
             assert env.terminations[agent] is model.over
@@ -338,8 +339,12 @@ def table_bounds(header: str) -> dict[int, tuple[float, float]]:
     bounds = {}
     for number, _, low, high, unit in table_rows(README, header):
         assert unit
-        match = re.fullmatch(r"14r \+ 2c(?: \+ (\d))?", number)
-        numbers = [14 * r + 2 * c + int(match[1] or 0) for r in range(6) for c in range(7)] if match else [int(number)]
+        if match := re.fullmatch(r"14r \+ 2c(?: \+ (\d))?", number):
+            numbers = [14 * r + 2 * c + int(match[1] or 0) for r in range(6) for c in range(7)]
+        elif match := re.fullmatch(r"(\d+) \+ c", number):
+            numbers = [int(match[1]) + c for c in range(7)]
+        else:
+            numbers = [int(number)]
         assert bounds.keys().isdisjoint(numbers)
         bounds.update(dict.fromkeys(numbers, (float(low), float(high))))
     return bounds
