@@ -7,6 +7,7 @@ TORCH ?= torch==2.13.0
 
 BIN := $(VENV)/bin
 RUN := $(BIN)/godot-marl
+SCRIPTS := godot_addon envs/*/*.gd tests/editor tests/gdscript tests/scenes/*.gd tests/envs/*.gd
 
 .PHONY: demo test lint format display clean
 
@@ -23,13 +24,13 @@ lint: $(VENV)/.installed  ## Run the linters and the type checker
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/gdformat --check godot_addon envs/*/*.gd tests/editor tests/gdscript tests/scenes/*.gd
-	$(BIN)/gdlint godot_addon envs/*/*.gd tests/editor tests/gdscript tests/scenes/*.gd
+	$(BIN)/gdformat --check $(SCRIPTS)
+	$(BIN)/gdlint $(SCRIPTS)
 
 format: $(VENV)/.installed  ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/gdformat godot_addon envs/*/*.gd tests/editor tests/gdscript tests/scenes/*.gd
+	$(BIN)/gdformat $(SCRIPTS)
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
