@@ -45,14 +45,6 @@ func reset() -> void:
 	_distance = -1.0
 
 
-## Chasers do not run through each other.
-func keep_apart(place: Vector2) -> Vector2:
-	for fellow in arena.chasers:
-		if fellow != self:
-			place = push_out(place, place - fellow.position, radius + fellow.radius)
-	return place
-
-
 ## A box of 21 float32 numbers.
 func get_observation_space() -> Dictionary:
 	var bounds := surroundings_bounds()

@@ -1,13 +1,10 @@
 class_name TagMover
-extends Node2D
+extends CharacterBody2D
 ## What chasers and the runner share: they run in one of eight directions, or stand still, and they
 ## see their surroundings.
 ##
-## A mover does nothing in its own [code]_physics_process[/code]: the arena moves them all, in a
-## fixed order, and keeps them out of walls and obstacles. It is no body of the physics engine: a
-## disc among a few bars and pillars needs none and costs less so, and every episode is exactly a
-## function of its seed and the actions. Its ray does use the physics engine; the bodies that it
-## meets never move, so it is right at once after a reset.
+## Walls and obstacles are in layer 1 and stop everyone. The chasers are in layer 2 and stop each
+## other. Nobody bumps into the runner: a touch is a catch.
 
 ## What each action means: stand still, then the eight directions clockwise from the right.
 const WAYS: Array[Vector2] = [
@@ -28,8 +25,8 @@ const SPEED := 260.0
 ## How far a mover sees walls and obstacles, in pixels.
 const SIGHT := 200.0
 
-## How large the mover is, in pixels.
-@export var radius := 16.0
+const _MAX_SLIDES := 4
+
 ## How fast it runs, in pixels per second.
 @export var top_speed := 200.0
 ## How fast it gets there, in pixels per second squared.
@@ -37,8 +34,6 @@ const SIGHT := 200.0
 ## How far it starts from those who were placed before it, in pixels.
 @export var start_distance := 60.0
 
-## Pixels per second.
-var velocity := Vector2.ZERO
 ## The direction in which it wants to run.
 var way := Vector2.ZERO
 ## The direction in which it looks. It is for the eye alone.
@@ -46,8 +41,25 @@ var facing := Vector2.RIGHT
 ## Its own random numbers.
 var random := RandomNumberGenerator.new()
 
+## How large it is, in pixels.
+@onready var radius := (($Shape as CollisionShape2D).shape as CircleShape2D).radius
 @onready var arena: TagArena = get_parent()
 @onready var _ray: RayCast2D = $Ray
+
+
+func _ready() -> void:
+	# Nothing here can be pushed, so the engine need not know how a body gets from place to place.
+	# As a static body it is at its place at once, and physics has nothing to do between the frames.
+	PhysicsServer2D.body_set_mode(get_rid(), PhysicsServer2D.BODY_MODE_STATIC)
+
+
+func _physics_process(delta: float) -> void:
+	if arena.is_over():
+		return
+	velocity = velocity.move_toward(way * top_speed, acceleration * delta)
+	_slide(velocity * delta)
+	# Those who move after it find it in its new place.
+	force_update_transform()
 
 
 ## Chooses the direction. The bridge calls it in every physics frame of a step.
@@ -56,28 +68,6 @@ func apply_action(action: Array) -> void:
 	way = WAYS[choice]
 	if choice != 0:
 		facing = way
-
-
-## Moves it by one physics frame; it slides along what is in the way.
-func move(delta: float) -> void:
-	velocity = velocity.move_toward(way * top_speed, acceleration * delta)
-	position = arena.keep_out(self, keep_apart(position + velocity * delta))
-
-
-## Where it gets to among its fellows.
-func keep_apart(place: Vector2) -> Vector2:
-	return place
-
-
-## Where it gets to on its way to a place, so that it keeps a distance from something:
-## [param way_out] leads from there to the place. It loses what its velocity has against that.
-func push_out(place: Vector2, way_out: Vector2, distance: float) -> Vector2:
-	var length := way_out.length()
-	if length >= distance or length == 0.0:
-		return place
-	var normal := way_out / length
-	velocity -= normal * minf(velocity.dot(normal), 0.0)
-	return place + normal * (distance - length)
 
 
 ## The seed of this episode, for the starting place.
@@ -127,19 +117,25 @@ func reset() -> void:
 	facing = Vector2(signf(TagArena.FLOOR.get_center().x - position.x), 0.0)
 
 
-## The first twelve numbers of an observation: position, velocity, and how far away walls and
+## Its position from the middle of the floor, and its velocity: the first four numbers of its
+## observation.
+func get_motion() -> PackedFloat32Array:
+	var place := (position - TagArena.FLOOR.get_center()) / LENGTH
+	# What slides may get faster by a rounding error.
+	var speed := (velocity / SPEED).clampf(-1.0, 1.0)
+	return [place.x, place.y, speed.x, speed.y]
+
+
+## The first twelve numbers of an observation: [method get_motion], and how far away walls and
 ## obstacles are in the eight directions.
 func see_surroundings() -> PackedFloat32Array:
-	var place := (position - TagArena.FLOOR.get_center()) / LENGTH
-	var seen: PackedFloat32Array = [
-		place.x, place.y, velocity.x / SPEED, velocity.y / SPEED, 1, 1, 1, 1, 1, 1, 1, 1
-	]
+	var seen := get_motion()
 	for i in 8:
 		_ray.target_position = WAYS[i + 1] * SIGHT
 		_ray.force_raycast_update()
-		if _ray.is_colliding():
-			var hit := _ray.get_collision_point()
-			seen[4 + i] = minf(hit.distance_to(_ray.global_position) / SIGHT, 1.0)
+		var is_near := _ray.is_colliding()
+		var distance := _ray.get_collision_point().distance_to(_ray.global_position)
+		seen.append(minf(distance / SIGHT, 1.0) if is_near else 1.0)
 	return seen
 
 
@@ -154,3 +150,13 @@ func surroundings_bounds() -> Array[Array]:
 
 func _is_pressed(key: Key, other: Key) -> int:
 	return int(Input.is_key_pressed(key) or Input.is_key_pressed(other))
+
+
+# Slides along what is in the way, and loses what the velocity has against that.
+func _slide(motion: Vector2) -> void:
+	for _i in _MAX_SLIDES:
+		var hit := move_and_collide(motion)
+		if hit == null:
+			return
+		velocity = velocity.slide(hit.get_normal())
+		motion = hit.get_remainder().slide(hit.get_normal())

@@ -9,23 +9,6 @@ const _EDGE := 4.0
 @onready var _collision: CollisionShape2D = $Shape
 
 
-## How far from its middle its surface is at most.
-func reach() -> float:
-	if _collision.shape is CircleShape2D:
-		return (_collision.shape as CircleShape2D).radius
-	return (_collision.shape as RectangleShape2D).size.length() / 2.0
-
-
-## The way from its nearest point to a place, both in the arena's frame. It is zero inside, where no
-## mover ever gets: none runs further in a frame than it is wide.
-func way_to(place: Vector2) -> Vector2:
-	var from_middle := place - position
-	if _collision.shape is CircleShape2D:
-		return from_middle - from_middle.limit_length((_collision.shape as CircleShape2D).radius)
-	var half := (_collision.shape as RectangleShape2D).size / 2.0
-	return from_middle - from_middle.clamp(-half, half)
-
-
 func _draw() -> void:
 	if _collision.shape is CircleShape2D:
 		var radius := (_collision.shape as CircleShape2D).radius

@@ -1,6 +1,9 @@
 class_name TagArena
 extends Node2D
-## The root of tag's arena: it moves everyone, says who is caught and when the time is up.
+## The root of tag's arena: it says who is caught and when the time is up.
+##
+## Its [code]_physics_process[/code] comes after those of the movers, which move themselves: its
+## [member Node.process_physics_priority] is 1.
 ##
 ## As long as no bridge drives the arena, the keys drive the runner and the chasers run straight at
 ## it.
@@ -30,24 +33,18 @@ var _placed: Array[TagMover] = []
 ## The one that they are after.
 @onready var runner: TagMover = $Runner
 @onready var _movers: Array[TagMover] = [$Chaser1, $Chaser2, $Chaser3, $Runner]
-@onready var _obstacles: Array[Node] = $Obstacles.get_children()
-@onready var _middles := PackedVector2Array(_obstacles.map(_middle_of))
-@onready var _reaches := PackedFloat32Array(_obstacles.map(_reach_of))
 
 
 func _ready() -> void:
 	_restart()
 
 
-func _physics_process(delta: float) -> void:
+func _physics_process(_delta: float) -> void:
 	if not _is_driven:
 		_drive()
-	if is_caught() or is_time_up():
+	if is_over():
 		return
 	_frames += 1
-	for chaser in chasers:
-		chaser.move(delta)
-	runner.move(delta)
 	for i in chasers.size():
 		var reach := chasers[i].radius + runner.radius + TOUCH
 		if chasers[i].position.distance_squared_to(runner.position) <= reach * reach:
@@ -55,29 +52,20 @@ func _physics_process(delta: float) -> void:
 			return
 
 
-## Begins an episode: full time, nobody is caught, nobody has a place yet.
+## Begins an episode in a new world of physics: full time, nobody is caught, nobody has a place yet.
 func reset_arena() -> void:
 	_is_driven = true
 	_frames = 0
 	caught_by = ""
 	_placed.clear()
+	# The order in which physics finds bodies, and so the last bits of where they slide to, depends
+	# on all that has been in a world before.
+	get_viewport().world_2d = World2D.new()
 
 
-## Where [param mover] gets to on its way to a place: walls and obstacles push it out, and take what
-## its velocity has against them.
-func keep_out(mover: TagMover, place: Vector2) -> Vector2:
-	var area := FLOOR.grow(-mover.radius)
-	for i in _middles.size():
-		var near := _reaches[i] + mover.radius
-		if place.distance_squared_to(_middles[i]) < near * near:
-			var way := (_obstacles[i] as TagObstacle).way_to(place)
-			place = mover.push_out(place, way, mover.radius)
-	var inside := place.clamp(area.position, area.end)
-	if inside.x != place.x:
-		mover.velocity.x = 0.0
-	if inside.y != place.y:
-		mover.velocity.y = 0.0
-	return inside
+## Whether the episode is over, for one reason or the other.
+func is_over() -> bool:
+	return is_caught() or is_time_up()
 
 
 ## Whether a chaser touches the runner.
@@ -108,8 +96,7 @@ func chasers_by_distance(place: Vector2) -> Array[TagMover]:
 ## A random place that is free for [param mover], away from everyone who has a place in this episode
 ## already. The runner comes last in the tree: all chasers have theirs.
 func find_place(mover: TagMover) -> Vector2:
-	var room := mover.radius + ROOM
-	var area := FLOOR.grow(-room)
+	var area := FLOOR.grow(-mover.radius - ROOM)
 	var place := area.get_center()
 	var is_free := false
 	while not is_free:
@@ -117,7 +104,7 @@ func find_place(mover: TagMover) -> Vector2:
 			mover.random.randf_range(area.position.x, area.end.x),
 			mover.random.randf_range(area.position.y, area.end.y)
 		)
-		is_free = _is_free(place, room, mover.start_distance)
+		is_free = _is_free(place, mover)
 	_placed.append(mover)
 	return place
 
@@ -126,10 +113,7 @@ func find_place(mover: TagMover) -> Vector2:
 func get_state() -> PackedFloat32Array:
 	var state: PackedFloat32Array = []
 	for mover in _movers:
-		var place := (mover.position - FLOOR.get_center()) / TagMover.LENGTH
-		state.append_array(
-			[place.x, place.y, mover.velocity.x / TagMover.SPEED, mover.velocity.y / TagMover.SPEED]
-		)
+		state.append_array(mover.get_motion())
 	state.append(time_left())
 	return state
 
@@ -147,27 +131,22 @@ func get_state_space() -> Dictionary:
 	return MarlSpace.box(low, high)
 
 
-func _is_free(place: Vector2, room: float, gap: float) -> bool:
-	for obstacle: TagObstacle in _obstacles:
-		if obstacle.way_to(place).length() < room:
-			return false
+func _is_free(place: Vector2, mover: TagMover) -> bool:
 	for other in _placed:
-		if other.position.distance_to(place) < gap:
+		if other.position.distance_to(place) < mover.start_distance:
 			return false
-	return true
-
-
-func _middle_of(obstacle: TagObstacle) -> Vector2:
-	return obstacle.position
-
-
-func _reach_of(obstacle: TagObstacle) -> float:
-	return obstacle.reach()
+	var disc := CircleShape2D.new()
+	disc.radius = mover.radius + ROOM
+	var query := PhysicsShapeQueryParameters2D.new()
+	query.shape = disc
+	query.transform = global_transform.translated_local(place)
+	query.collision_mask = 1
+	return get_world_2d().direct_space_state.intersect_shape(query, 1).is_empty()
 
 
 # A person at the keyboard is the runner.
 func _drive() -> void:
-	if is_caught() or is_time_up():
+	if is_over():
 		_pause += 1
 		if _pause == _PAUSE:
 			_restart()

@@ -9,6 +9,7 @@ next is added to its last reward, discounted once (Pardo et al. 2018, "Time Limi
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -112,17 +113,23 @@ class Learner:
         """Forget what is open, as when a training goes on with a new episode."""
         self._streams.clear()
 
+    def forget(self) -> None:
+        """Forget everything that was not learned from yet."""
+        self.abandon_episode()
+        self._gathered.clear()
+
     def update(self) -> int:
         """Learn from what was gathered, and return how many decisions that were.
 
-        A decision that is still open waits for the next update; its value is what the one before it leads to.
+        A decision that is still open waits for the next update; its value is what the one before it leads to. So does
+        a single one.
         """
         for stream in self._streams.values():
             if stream.open is not None:
                 self._gather(stream, float(stream.open.value))
-        gathered, self._gathered = self._gathered, []
-        if not gathered:
+        if len(self._gathered) < 2:
             return 0
+        gathered, self._gathered = self._gathered, []
         model: Any = self.model
         buffer = model.rollout_buffer_class(
             len(gathered),
@@ -147,7 +154,11 @@ class Learner:
         buffer.compute_returns_and_advantage(last_values=torch.zeros(1), dones=np.array([True]))
         model.rollout_buffer = buffer
         model.num_timesteps += len(gathered)
+        batch_size = model.batch_size
+        # MaskablePPO divides the advantages of a batch by their deviation, which a batch of one does not have.
+        model.batch_size = next(size for size in itertools.count(batch_size) if len(gathered) % size != 1)
         model.train()
+        model.batch_size = batch_size
         return len(gathered)
 
 

@@ -94,7 +94,7 @@ def test_advantages_of_agents_that_end_apart(episodes: list[Episode], seed: int)
     rng = np.random.default_rng(seed)
     watched = Watched(LEARNER)
     learner = watched.learner
-    learner.abandon_episode()
+    learner.forget()
     names = [f"a_{i}" for i in range(len(episodes))]
     seen = {name: [rng.uniform(-1, 1, 3).astype(np.float32)] for name in names}
     for step in range(6):
@@ -108,7 +108,11 @@ def test_advantages_of_agents_that_end_apart(episodes: list[Episode], seed: int)
             learner.take(name, outcome_of(name, seen[name][-1], episode.rewards[step], end))
     # A decision that is open waits for the next update.
     closed = {n: len(e.rewards) - (e.end == "") for n, e in zip(names, episodes, strict=True)}
-    assert watched.update() == sum(closed.values())
+    count = sum(closed.values())
+    assert watched.update() == (count if count > 1 else 0)
+    if count < 2:
+        learner.forget()
+        return
     got = {tuple(o): i for i, o in enumerate(watched.rows.get("observations", []))}
     for name, episode in zip(names, episodes, strict=True):
         count = closed[name]
@@ -139,16 +143,16 @@ def test_in_turns_a_decision_gets_what_comes_until_the_next_one() -> None:
 def test_a_decision_that_is_open_at_an_update_is_learned_from_in_the_next() -> None:
     watched = Watched(make_learner(spaces.Discrete(2)))
     learner = watched.learner
-    places = [np.full(3, x / 10, np.float32) for x in range(4)]
-    for step in range(2):
+    places = [np.full(3, x / 10, np.float32) for x in range(5)]
+    for step in range(3):
         learner.act(Views(["a_0"], [places[step]], [None]))
         learner.take("a_0", outcome_of("a_0", places[step + 1], 1.0, ""))
-    assert watched.update() == 1
-    assert watched.rows["observations"].tolist() == [places[0].tolist()]
-    learner.act(Views(["a_0"], [places[2]], [None]))
-    learner.take("a_0", outcome_of("a_0", places[3], 1.0, "terminated"))
     assert watched.update() == 2
-    assert watched.rows["observations"].tolist() == [places[1].tolist(), places[2].tolist()]
+    assert watched.rows["observations"].tolist() == [places[0].tolist(), places[1].tolist()]
+    learner.act(Views(["a_0"], [places[3]], [None]))
+    learner.take("a_0", outcome_of("a_0", places[4], 1.0, "terminated"))
+    assert watched.update() == 2
+    assert watched.rows["observations"].tolist() == [places[2].tolist(), places[3].tolist()]
     assert watched.update() == 0
 
 
@@ -183,6 +187,21 @@ def test_actions_are_in_their_space_and_really_train(space: spaces.Space[Any], m
     assert learner.update() == 10
     after = list(learner.model.policy.parameters())
     assert any(not np.array_equal(a.detach(), b) for a, b in zip(after, before, strict=True))
+
+
+# A last batch of one decision would have no deviation, and make every weight NaN.
+@pytest.mark.parametrize("mask", [0, 4])
+@pytest.mark.parametrize("count", range(1, 8))
+def test_every_number_of_decisions_can_be_learned_from(count: int, mask: int) -> None:
+    learner = make_learner(spaces.Discrete(4), mask)
+    learner.model.set_logger(_silent())
+    seen = np.zeros(3, np.float32)
+    for step in range(count):
+        learner.act(Views(["a_0"], [seen], [np.ones(4, np.int8) if mask else None]))
+        learner.take("a_0", outcome_of("a_0", seen, float(step), "terminated" if step == count - 1 else ""))
+    assert learner.update() == (count if count > 1 else 0)
+    assert all(bool(parameter.isfinite().all()) for parameter in learner.model.policy.parameters())
+    assert learner.model.batch_size == 2
 
 
 def test_observations_may_be_dictionaries() -> None:
