@@ -15,6 +15,8 @@ from godot_marl.training.players import Player, play
 from godot_marl.training.run import Run
 
 _COLORS = ("#2b406a", "#f26645", "#dba33a", "#478cbf", "#6a8f4f", "#8a5a83")
+# A side that is called like a color has it.
+_NAMED = {"blue": "#2b406a", "red": "#f26645", "yellow": "#dba33a", "green": "#6a8f4f"}
 
 
 def draw_learning_curve(run: Run) -> Path:
@@ -25,7 +27,7 @@ def draw_learning_curve(run: Run) -> Path:
     figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
     axes = figure.subplots()
     for i, side in enumerate(sides):
-        color = _COLORS[i % len(_COLORS)]
+        color = _NAMED.get(side, _COLORS[i % len(_COLORS)])
         pairs = [(int(row["steps"]), float(row[side])) for row in episodes if row[side] != ""]
         if not pairs:
             continue
@@ -34,7 +36,9 @@ def draw_learning_curve(run: Run) -> Path:
         window = max(1, min(100, len(returns) // 10))
         mean = np.convolve(returns, np.ones(window) / window, mode="valid")
         axes.plot(steps[window - 1 :], mean, color=color, label=f"{side}, mean of {window} episodes")
-    axes.set(xlabel="environment steps", ylabel="return of an episode", title=f"PPO, {run.folder.name}")
+    axes.set(
+        xlabel="environment steps", ylabel="return of an episode", title=f"PPO, {Path(run.scene or run.game).stem}"
+    )
     axes.grid(alpha=0.25)
     if sides:
         axes.legend(loc="lower right")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
 from gymnasium import spaces
+from pages import blocks
 
 from godot_marl.errors import InvalidOptionError
 from godot_marl.protocol import AgentDescription, SceneDescription
@@ -76,6 +78,14 @@ def test_settings_of_every_example_can_be_used(name: str) -> None:
     assert files
     for path in files:
         assert Settings.load(path).steps > 1
+
+
+def test_the_settings_on_the_page_can_be_used() -> None:
+    (text,) = blocks("docs/training.md", "toml")
+    settings = Settings.of(tomllib.loads(text), "docs/training.md")
+    chasers = [(f"chaser_{i}", "chaser") for i in range(3)]
+    assert list(settings.sides_of(scene(*chasers, ("runner_0", "runner")))) == ["chasers", "runner"]
+    assert settings.arguments_of("runner")["batch_size"] == 128
 
 
 def test_a_policy_may_have_arguments_of_its_own() -> None:
