@@ -35,6 +35,7 @@ class Opponents:
         self, settings: Settings, scene: SceneDescription, scripted: Mapping[str, ScriptedPolicy], seed: int
     ) -> None:
         self._shares = [settings.opponents.get(kind, 0.0) for kind in OPPONENTS]
+        self._sides = list(settings.opponent_sides)
         self._scene = scene
         self._rng = np.random.default_rng(seed)
         self._past: list[dict[str, Player]] = []
@@ -74,6 +75,6 @@ class Opponents:
             return {}
         past = self._past[self._rng.integers(len(self._past))] if kind == 0 else {}
         by_policy = (past, self._scripted, self._random)[kind]
-        side = list(sides)[self._rng.integers(len(sides))]
+        side = self._rng.choice(self._sides or list(sides))
         policies = {agent.name: agent.policy for agent in self._scene.agents}
         return {name: by_policy[policies[name]] for name in sides[side]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ class Settings:
         deterministic: Whether the trained policies take their likeliest action when they are evaluated and shown.
         opponents: In which share of the episodes one of several sides is played by somebody who does not learn:
             `past_selves` (an earlier checkpoint), `scripted` (an example's scripted opponent), `random`.
+        opponent_sides: Which sides they play; empty for any.
         sides: Who plays together against the others: the names of agents by side. Empty: one side for each policy.
         ppo: Arguments of stable-baselines3's PPO, for every policy; `n_steps` counts environment steps.
         policies: The same for single policies, by policy name.
@@ -39,6 +40,7 @@ class Settings:
     checkpoint_every: int = 50_000
     deterministic: bool = True
     opponents: Mapping[str, float] = field(default_factory=dict)
+    opponent_sides: Sequence[str] = ()
     sides: Mapping[str, list[str]] = field(default_factory=dict)
     ppo: Mapping[str, Any] = field(default_factory=dict)
     policies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -94,8 +96,10 @@ class Settings:
         if set(shares) - set(OPPONENTS) or not all(map(_is_share, shares.values())) or sum(shares.values()) > 1:
             expected = f"a share from 0 to 1 for {', '.join(OPPONENTS)} in [opponents], at most 1 in all"
             raise _error(where, expected, str(shares))
+        if not _is_names(given.get("opponent_sides", [])):
+            raise _error(where, "opponent_sides as a list of sides", repr(given["opponent_sides"]))
         for side, names in given.get("sides", {}).items():
-            if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+            if not names or not _is_names(names):
                 raise _error(where, f"{side} in [sides] as a list of agents' names", repr(names))
         if not _is_count(given.get("ppo", {}).get("n_steps", 1)):
             raise _error(where, "n_steps in [ppo] as an integer of at least 1", repr(given["ppo"]["n_steps"]))
@@ -118,14 +122,21 @@ class Settings:
 
         Raises:
             InvalidOptionError: The settings name an agent twice, not at all, or one that the scene does not have, or a
-                policy that no agent has.
+                policy or a side that there is not.
         """
         used = list(dict.fromkeys(agent.policy for agent in scene.agents))
         unknown = sorted(set(self.policies) - set(used))
         if unknown:
             raise _error("[policies]", f"policies of the scene: {', '.join(used)}", ", ".join(unknown))
+        sides = self._sides_of(scene, used)
+        unknown = sorted(set(self.opponent_sides) - set(sides))
+        if unknown:
+            raise _error("opponent_sides", f"sides: {', '.join(sides)}", ", ".join(unknown))
+        return sides
+
+    def _sides_of(self, scene: SceneDescription, policies: Sequence[str]) -> dict[str, list[str]]:
         if not self.sides:
-            return {policy: [agent.name for agent in scene.agents if agent.policy == policy] for policy in used}
+            return {policy: [agent.name for agent in scene.agents if agent.policy == policy] for policy in policies}
         named = sorted(name for names in self.sides.values() for name in names)
         names = sorted(agent.name for agent in scene.agents)
         if named != names:
@@ -135,6 +146,10 @@ class Settings:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_names(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
 
 
 def _is_share(value: object) -> bool:

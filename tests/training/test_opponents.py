@@ -62,6 +62,11 @@ def test_opponents_play_one_side_as_often_as_the_settings_say(checkpoint: Path) 
     assert kinds["red"] / 3000 == pytest.approx(0.3, abs=0.03)
 
 
+def test_opponents_may_keep_to_one_side() -> None:
+    drawn = Opponents(Settings(opponents={"random": 1.0}, opponent_sides=["blue"]), SCENE, {}, seed=1)
+    assert all(list(drawn.draw(SIDES)) == ["blue_0"] for _ in range(50))
+
+
 def test_before_the_first_checkpoint_everybody_learns() -> None:
     assert opponents({"past_selves": 1.0}).draw(SIDES) == {}
 

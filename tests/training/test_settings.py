@@ -42,6 +42,7 @@ TAG = scene(("chaser_0", "chaser"), ("chaser_1", "chaser"), ("runner_0", "runner
             "at most 1 in all\n  got: {'past_selves': 0.6, 'random': 0.6}",
         ),
         ("[opponents]\npast_self = 0.6", "got: {'past_self': 0.6}"),
+        ("opponent_sides = 'red'", "expected: opponent_sides as a list of sides"),
         ("ppo = 3", "expected: a table [ppo]"),
         ("[ppo]\nn_steps = 0", "expected: n_steps in [ppo] as an integer of at least 1"),
         ("[sides]\nred = 'red_0'", "expected: red in [sides] as a list of agents' names"),
@@ -107,6 +108,11 @@ def test_sides_may_be_named() -> None:
 def test_every_agent_belongs_to_one_side(names: list[str]) -> None:
     with pytest.raises(InvalidOptionError, match="each agent once: chaser_0, chaser_1, runner_0"):
         Settings(sides={"all": names}).sides_of(TAG)
+
+
+def test_opponents_of_a_side_that_there_is_not() -> None:
+    with pytest.raises(InvalidOptionError, match="expected: sides: chaser, runner"):
+        Settings(opponent_sides=["red"]).sides_of(TAG)
 
 
 def test_arguments_for_a_policy_that_nobody_has() -> None:
