@@ -40,7 +40,7 @@ class Settings:
     checkpoint_every: int = 50_000
     deterministic: bool = True
     opponents: Mapping[str, float] = field(default_factory=dict)
-    opponent_sides: Sequence[str] = ()
+    opponent_sides: Sequence[str] = field(default_factory=list)
     sides: Mapping[str, list[str]] = field(default_factory=dict)
     ppo: Mapping[str, Any] = field(default_factory=dict)
     policies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -149,7 +149,7 @@ def _is_count(value: object) -> bool:
 
 
 def _is_names(value: object) -> bool:
-    return isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
 def _is_share(value: object) -> bool:
