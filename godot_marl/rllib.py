@@ -11,6 +11,7 @@ Each environment of each environment runner starts a Godot of its own, on a port
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -142,7 +143,7 @@ def _any_form(game: Game, options: Mapping[str, Any]) -> PettingZooEnv:
     return GodotParallelEnv.of_arena(arena, metadata_of(game))
 
 
-class GodotMultiAgentEnv(MultiAgentEnv):
+class GodotMultiAgentEnv(MultiAgentEnv, ABC):
     """What RLlib's runners step.
 
     RLlib's own wrappers of PettingZoo environments know only the agents of the first episode. An episode that ends with
@@ -204,11 +205,13 @@ class GodotMultiAgentEnv(MultiAgentEnv):
         """End the game. Safe to call twice."""
         self.env.close()
 
+    @abstractmethod
     def _begin(self, seed: int, options: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
-        raise NotImplementedError
+        """Reset the environment: observations and infos of the agents that act next."""
 
+    @abstractmethod
     def _go_on(self, actions: dict[str, Any]) -> Results:
-        raise NotImplementedError
+        """Step the environment."""
 
 
 class _Rounds(GodotMultiAgentEnv):
