@@ -6,7 +6,6 @@ arrays: one block for each element type, of which every agent's observation is a
 
 from __future__ import annotations
 
-import contextlib
 import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +28,9 @@ FRAME_HEADER = struct.Struct("<BBHIIIII")
 OBSERVED, TERMINATED, TRUNCATED, JOINED, LEFT, TURN = 1, 2, 4, 8, 16, 32
 # All bytes whose bits are known ones.
 _KNOWN_FLAGS = bytes(range(2 * TURN))
+
+# Fewer views than this are sooner made one by one.
+_FEW = 4
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,9 @@ class _Block:
         parts, plan = self.places[slot]
         if plan.is_view:
             section, begin, end = parts[0]
-            return block[section][arena, begin:end].reshape(plan.leaves[0][0].shape)
+            elements = block[section][arena, begin:end]
+            shape = plan.leaves[0][0].shape
+            return elements if len(shape) == 1 else elements.reshape(shape)
         return plan.read(self._rows(block, arena, slot))
 
     def write(self, value: Any, block: Mapping[str, np.ndarray[Any, Any]], arena: int, slot: int) -> None:
@@ -252,8 +256,10 @@ class Layout:
         """
         if self._discrete_step is not None:
             # What is no integer to struct may still be one to NumPy.
-            with contextlib.suppress(struct.error, TypeError):
+            try:
                 return self._encode_discrete(self._discrete_step, request, actions)
+            except (struct.error, TypeError):  # noqa: SIM105 - suppress() makes an object in every step
+                pass
         block = {
             section: np.zeros((self.arenas, width), SECTION_DTYPES[section])
             for section, width in self._actions.widths.items()
@@ -319,7 +325,7 @@ class Layout:
 
     def observations(self, reply: Reply, arena: int, slots: Sequence[int]) -> list[Any]:
         """The observations of the agents in these slots, without their masks."""
-        if self._same_views is None:
+        if self._same_views is None or len(slots) < _FEW:
             return [self.observation(reply, arena, slot) for slot in slots]
         section, end, shape = self._same_views
         views = list(reply.sections[section][arena, :end].reshape(shape))

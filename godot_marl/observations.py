@@ -33,9 +33,11 @@ class ObservationChecker:
 
     def suspects(self, reply: Reply, arena: int) -> Collection[int]:
         """The slots whose part of the reply holds something that `check` may find wrong, all looked at at once."""
-        suspects: set[int] = set()
+        suspects: Collection[int] = ()
         for section in self._ranges:
-            suspects.update(section.outside(reply.sections[section.name][arena]))
+            found = section.outside(reply.sections[section.name][arena])
+            if found:
+                suspects = {*suspects, *found}
         return suspects
 
     def check(self, slot: int, observation: Any) -> None:
