@@ -258,7 +258,7 @@ class Layout:
             # What is no integer to struct may still be one to NumPy.
             try:
                 return self._encode_discrete(self._discrete_step, request, actions)
-            except (struct.error, TypeError):  # noqa: SIM105 - suppress() makes an object in every step
+            except (struct.error, TypeError):
                 pass
         block = {
             section: np.zeros((self.arenas, width), SECTION_DTYPES[section])
