@@ -189,6 +189,7 @@ class Reply:
         masks: Uint8, shape (arenas, numbers of all masks).
         sections: For each section an array of shape (arenas, elements of all slots and the state).
         infos: For each arena the infos by agent name.
+        has_infos: True if some agent has an info.
         reset: The arenas that were reset in the step, in order (6.5).
         next: How the next episodes of these arenas begin, with a row for each of them; None if there are none.
     """
@@ -200,6 +201,7 @@ class Reply:
     masks: np.ndarray[Any, Any]
     sections: dict[str, np.ndarray[Any, Any]]
     infos: list[dict[str, dict[str, Any]]] = field(default_factory=list)
+    has_infos: bool = False
     reset: Sequence[int] = ()
     next: Reply | None = None
 
@@ -379,7 +381,7 @@ class Layout:
             )
             if not well_formed:
                 raise _malformed("the tail of a reply", f"{count} objects of infos", repr(tail[:100]))
-        reply.infos = infos
+        reply.infos, reply.has_infos = infos, "infos" in members
         if reply.next is not None and next_infos:
             reply.next.infos = next_infos
 
