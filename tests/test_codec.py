@@ -202,6 +202,11 @@ def test_a_reply_by_the_reference_is_read_as_it_was_meant(reply: dict[str, Any])
             assert ([] if mask is None else mask.tolist()) == (arena["masks"][slot] or [0] * size)
             if arena["observations"][slot] is not None:
                 assert_equal(space, layout.observation(decoded, i, slot), arena["observations"][slot])
+        seen = [slot for slot, observation in enumerate(arena["observations"]) if observation is not None]
+        for slot, observation in zip(seen[::-1], layout.observations(decoded, i, seen[::-1]), strict=True):
+            assert_equal(reply["spaces"][slot], observation, arena["observations"][slot])
+        slots = list(range(len(reply["spaces"])))
+        assert str(layout.masks(decoded, i, slots)) == str([layout.mask(decoded, i, slot) for slot in slots])
         if reply["state_space"] is not None:
             assert_equal(reply["state_space"], layout.state(decoded, i), arena["state"])
 
@@ -260,6 +265,36 @@ def test_observations_can_be_written_to_without_changing_one_another(layout: Lay
     first, second = (layout.observation(reply, 0, slot) for slot in (0, 1))
     first[:] = 9.0
     assert second.tolist() == [3.0, 4.0]
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 3), (1, 1, 2)])
+@pytest.mark.parametrize("arenas", [1, 2])
+def test_many_observations_of_one_form_are_those_of_each_slot(shape: tuple[int, ...], arenas: int) -> None:
+    box = spaces.Box(-np.inf, np.inf, shape, np.float32)
+    state = spaces.Box(-np.inf, np.inf, (3,), np.float32)
+    many = Layout(arenas, [spaces.Discrete(3)] * 6, [box] * 6, [0] * 6, state)
+    size = int(np.prod(shape))
+    wire = {"type": "box", "shape": list(shape), "dtype": "float32"}
+    replies_of_all = [
+        {
+            "flags": [1] * 6,
+            "rewards": [0.0] * 6,
+            "masks": [None] * 6,
+            "observations": [[arena * 1000.0 + slot * 100.0 + i for i in range(size)] for slot in range(6)],
+            "state": [-1.0] * 3,
+            "infos": {},
+        }
+        for arena in range(arenas)
+    ]
+    wire_state = {"type": "box", "shape": [3], "dtype": "float32"}
+    reply = many.decode_reply(reference.encode_reply(1, 1, [wire] * 6, [0] * 6, wire_state, replies_of_all))
+    for arena in range(arenas):
+        slots = [5, 0, 3, 1, 2]
+        for slot, observation in zip(slots, many.observations(reply, arena, slots), strict=True):
+            expected = np.array(replies_of_all[arena]["observations"][slot], np.float32).reshape(shape)
+            np.testing.assert_array_equal(observation, expected)
+            np.testing.assert_array_equal(many.observation(reply, arena, slot), expected)
+            assert observation.flags.writeable
 
 
 def test_an_observation_outlives_the_message_and_later_replies(layout: Layout) -> None:
