@@ -282,8 +282,10 @@ class Layout:
                 given[begin + slot] = 1
         return form.pack(KIND_STEP, 0, 0, request, *numbers, given)
 
-    def decode_reply(self, message: bytes | bytearray) -> Reply:
+    def decode_reply(self, message: bytes | bytearray | memoryview) -> Reply:
         """Read a reply (section 6). The arrays are writable, and nothing changes them later.
+
+        A memoryview is taken over, so its owner must leave it alone; anything else is copied.
 
         Raises:
             ProtocolError: The message is not a reply of this layout.
@@ -295,7 +297,7 @@ class Layout:
             raise _malformed("a reply", "kind 2, flags 0", f"kind {kind}, flags {flags}, {reserved}")
         if len(message) != self.reply_size + tail_size:
             raise _malformed("a reply", f"{self.reply_size} + {tail_size} bytes", f"{len(message)} bytes")
-        block = bytearray(message)
+        block = message if isinstance(message, memoryview) else bytearray(message)
         arrays = self._empty.copy()
         for name, dtype, shape, begin in self._parts:
             arrays[name] = np.ndarray(shape, dtype, block, begin)
@@ -366,8 +368,10 @@ def encode_reset(request: int, arenas: Mapping[int, tuple[int, Mapping[str, Any]
     return {"type": "reset", "request": request, "arenas": wishes}
 
 
-def decode_frame(message: bytes | bytearray) -> tuple[int, np.ndarray[Any, Any]]:
+def decode_frame(message: bytes | bytearray | memoryview) -> tuple[int, np.ndarray[Any, Any]]:
     """Read a frame (section 7): its request, and a uint8 array of shape (height, width, 3).
+
+    A memoryview is taken over, as by `Layout.decode_reply`.
 
     Raises:
         ProtocolError: The message is no frame.
@@ -380,7 +384,8 @@ def decode_frame(message: bytes | bytearray) -> tuple[int, np.ndarray[Any, Any]]
     size = FRAME_HEADER.size + width * height * 3
     if len(message) != size or not width or not height:
         raise _malformed("a frame", f"{size} bytes for {width} x {height}", f"{len(message)} bytes")
-    pixels = np.frombuffer(bytearray(message), np.uint8, offset=FRAME_HEADER.size)
+    block = message if isinstance(message, memoryview) else bytearray(message)
+    pixels = np.frombuffer(block, np.uint8, offset=FRAME_HEADER.size)
     return request, pixels.reshape(height, width, 3)
 
 

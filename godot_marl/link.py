@@ -248,7 +248,7 @@ class Link:
         self._protocol = protocol
         self._was_quick = True
         self._asleep_until = 0.0
-        self._reader = FrameReader(protocol)
+        self._reader = FrameReader(protocol, _MAX_MESSAGE)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.setblocking(False)
 
@@ -269,8 +269,8 @@ class Link:
         else:
             self._send(data, deadline, header)
 
-    def receive(self, deadline: float) -> str | bytes:
-        """Wait for the next message.
+    def receive(self, deadline: float) -> str | bytes | memoryview:
+        """Wait for the next message. A memoryview is one of bytes that nobody else has: it can be written to.
 
         Raises:
             ConnectionError: The game is gone.

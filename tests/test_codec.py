@@ -313,6 +313,21 @@ def test_a_mutable_message_can_be_reused(layout: Layout) -> None:
     assert observation.tolist() == [1.0, 2.0]
 
 
+def test_a_memoryview_is_taken_over_and_not_copied(layout: Layout) -> None:
+    space = {"type": "box", "shape": [2], "dtype": "float32"}
+    arena = {"flags": [1, 1], "rewards": [0.0] * 2, "masks": [None] * 2, "infos": {"a": {"b": True}}}
+    arena["observations"] = [[1.0, 2.0], [3.0, 4.0]]
+    message = bytearray(reference.encode_reply(1, 1, [space] * 2, [0, 0], None, [arena]))
+    reply = layout.decode_reply(memoryview(message))
+    first = layout.observation(reply, 0, 0)
+    first[:] = 9.0
+    assert reply.infos == [{"a": {"b": True}}]
+    assert layout.observation(layout.decode_reply(message), 0, 0).tolist() == [9.0, 9.0]
+    frame = bytearray(FRAME_HEADER.pack(3, 0, 0, 9, 1, 1, 3, 0) + b"\x01\x02\x03")
+    decode_frame(memoryview(frame))[1][:] = 7
+    assert frame[-3:] == b"\x07" * 3
+
+
 def test_a_mask_is_writable_int8() -> None:
     layout = Layout(1, [spaces.Discrete(2)], [FLOATS], [2])
     space = {"type": "box", "shape": [2], "dtype": "float32"}
