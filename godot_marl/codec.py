@@ -247,7 +247,7 @@ class Layout:
                 raise _malformed("the tail of a reply", f"{count} objects of infos", repr(tail[:100]))
         reply.infos, reply.has_infos = infos, "infos" in members
         if reply.next is not None and next_infos:
-            reply.next.infos = next_infos
+            reply.next.infos, reply.next.has_infos = next_infos, True
 
     def observation(self, reply: Reply, arena: int, slot: int) -> Any:
         """One agent's observation, without its mask."""
