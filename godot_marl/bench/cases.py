@@ -12,6 +12,7 @@ from godot_marl.errors import InvalidOptionError
 Form = Literal["ceiling", "parallel", "gymnasium", "vector", "sb3", "ppo", "rival", "rival-sb3"]
 Arrangement = Literal["agents", "arenas"]
 Observation = Literal["4", "64", "image"]
+Layout = Literal["separate", "shared"]
 
 FORMS: tuple[Form, ...] = get_args(Form)
 ARRANGEMENTS: tuple[Arrangement, ...] = get_args(Arrangement)
@@ -52,7 +53,7 @@ class World:
     observation: Observation = "4"
     workers: int = 1
     game: Literal["carts", "cartpole"] = "carts"
-    layout: Literal["separate", "shared"] = "separate"
+    layout: Layout = "separate"
 
     @property
     def copies(self) -> int:
