@@ -163,7 +163,7 @@ def select_cases(choice: Choice, *, quick: bool = False, rival: bool = False) ->
         raise InvalidOptionError(
             "Nothing can be measured of what was chosen.",
             where="the options that choose cases",
-            expected="forms that fit: gymnasium is one agent, parallel one arena and one worker, rivals need their addon",
+            expected="forms that fit: gymnasium has one agent, parallel one arena of one worker, rivals need an addon",
             got=", ".join(sorted({case.form for case in wanted})) or "no form",
         )
     by_world: dict[World, list[Case]] = {}
@@ -189,7 +189,8 @@ def _chosen(choice: Choice, quick: bool) -> Iterator[tuple[World, Sequence[Form]
         choice.arrangements or ("agents",),
         choice.agents or ((1, 16) if quick else AGENTS),
     ):
-        yield World(agents, arrangement, observation, workers), forms
+        # One arena of one agent is one agent of one arena.
+        yield World(agents, arrangement if agents > 1 else "agents", observation, workers), forms
 
 
 _QUICK: _Plan = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,16 +60,15 @@ class Learned:
         return self.mean_return >= TARGET
 
 
-def learn(env: VecEnv, seed: int, report: Callable[[int, float], None] = lambda steps, mean: None) -> Learned:
+def learn(env: VecEnv, seed: int) -> Learned:
     """Train until the last episodes have the return `TARGET`, or `MOST_STEPS` are over.
 
     Args:
         env: The plain CartPoles, with episodes that end when a pole falls.
         seed: Seeds the policy.
-        report: Called after each collection with the agent-steps so far and the mean return.
     """
     torch.set_num_threads(1)
-    watch = _Watch(report)
+    watch = _Watch()
     # Not by PPO's own argument, which calls env.seed: the rival's environment has none.
     set_random_seed(seed)
     model = PPO("MlpPolicy", env, device="cpu", **SETTINGS)
@@ -96,12 +94,11 @@ def time_collecting(env: VecEnv, seconds: float) -> Figures:
 class _Watch(BaseCallback):
     """Follows the returns of all agents, and ends the training at the goal."""
 
-    def __init__(self, report: Callable[[int, float], None]) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.mean = 0.0
         self.seconds = 0.0
         self.curve: list[tuple[float, float]] = []
-        self._report = report
         self._recent: deque[float] = deque(maxlen=EPISODES)
 
     def _on_training_start(self) -> None:
@@ -120,7 +117,6 @@ class _Watch(BaseCallback):
 
     def _on_rollout_end(self) -> None:
         self.curve.append((self.seconds, self.mean))
-        self._report(self.num_timesteps, self.mean)
 
 
 class _Stopwatch(BaseCallback):

@@ -75,7 +75,7 @@ class MemoryCurve:
         }
 
 
-def watch_memory(project: BenchProject, steps: int, report: Callable[[int], None] = lambda done: None) -> MemoryCurve:
+def watch_memory(project: BenchProject, steps: int, report: Callable[[int], None]) -> MemoryCurve:
     """Step the vector form for so long, and sample the resident memory of both processes.
 
     Args:

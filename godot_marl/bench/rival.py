@@ -1,7 +1,6 @@
 """The same scene through Godot RL Agents, where the user has its addon and its Python package.
 
-We ship neither. The scripts below, which join our carts to its addon, are written into the temporary copy of the
-benchmark's project, as they parse only where the addon is.
+We ship neither.
 """
 
 from __future__ import annotations
@@ -16,82 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from godot_marl.bench import rival_scripts
 from godot_marl.bench.cases import RIVALS, Case, World
 from godot_marl.bench.figures import Figures, time_steps
 from godot_marl.bench.project import BenchProject, set_root_properties
-from godot_marl.errors import GameNotFoundError, InvalidOptionError, MissingDependencyError
+from godot_marl.errors import GameError, GameNotFoundError, MissingDependencyError
 from godot_marl.process import GameProcess
 
 _ADDON = Path("addons") / "godot_rl_agents"
-
-_CONTROLLER = """extends AIController2D
-
-var cart: CartPole
-var picture := false
-
-
-func get_obs() -> Dictionary:
-	if picture:
-		return {"camera_2d": (cart as PictureCart).get_observation().hex_encode()}
-	return {"obs": (cart as NumberCart).get_observation()}
-
-
-func get_obs_space() -> Dictionary:
-	if picture:
-		return {"camera_2d": {"size": [84, 84, 3], "space": "box"}}
-	return {"obs": {"size": [(cart as NumberCart).numbers], "space": "box"}}
-
-
-func get_reward() -> float:
-	return cart.get_reward()
-
-
-func get_action_space() -> Dictionary:
-	return {"push": {"size": 2, "action_type": "discrete"}}
-
-
-func set_action(action: Variant) -> void:
-	cart.apply_action([action["push"]])
-
-
-func _physics_process(_delta: float) -> void:
-	if needs_reset:
-		reset()
-		cart.reset()
-	elif cart.is_done() or cart.is_truncated():
-		done = true
-		cart.reset()
-"""
-
-_CARTS = """extends Carts
-
-const Controller := preload("res://rival_controller.gd")
-
-
-func _enter_tree() -> void:
-	super()
-	for child: Node in get_children():
-		var cart := child as CartPole
-		if cart:
-			var controller := Controller.new()
-			controller.cart = cart
-			controller.picture = cart is PictureCart
-			cart.add_child(controller)
-"""
-
-# Its node comes first, so that it sees every cart before the frame moves it, as our bridge does.
-_SCENE = """[gd_scene load_steps=3 format=3]
-
-[ext_resource type="Script" path="res://rival_carts.gd" id="1_carts"]
-[ext_resource type="Script" path="res://addons/godot_rl_agents/sync.gd" id="2_sync"]
-
-[node name="Carts" type="Node"]
-script = ExtResource("1_carts")
-
-[node name="Sync" type="Node" parent="."]
-script = ExtResource("2_sync")
-action_repeat = 1
-"""
 
 
 class Rival:
@@ -137,8 +68,8 @@ class Rival:
         target = project.folder / _ADDON
         if not target.exists():
             shutil.copytree(self._addon, target)
-            (project.folder / "rival_controller.gd").write_text(_CONTROLLER, encoding="utf-8")
-            (project.folder / "rival_carts.gd").write_text(_CARTS, encoding="utf-8")
+            (project.folder / "rival_controller.gd").write_text(rival_scripts.CONTROLLER, encoding="utf-8")
+            (project.folder / "rival_carts.gd").write_text(rival_scripts.CARTS, encoding="utf-8")
         for world in {case.world for case in cases if case.form in RIVALS}:
             properties = [
                 f"agents = {world.agents}",
@@ -146,7 +77,9 @@ class Rival:
                 f"pictures = {str(world.observation == 'image').lower()}",
                 f"falls = {str(falls).lower()}",
             ]
-            (project.folder / _scene_of(world)).write_text(set_root_properties(_SCENE, properties), encoding="utf-8")
+            (project.folder / _scene_of(world)).write_text(
+                set_root_properties(rival_scripts.SCENE, properties), encoding="utf-8"
+            )
 
     def measure(self, project: BenchProject, case: Case, seconds: float) -> Figures:
         """Start a game, step it through the rival for so long, and end it.
@@ -157,8 +90,16 @@ class Rival:
             seconds: How long to measure.
 
         Raises:
-            OSError: Its game ended, or did not connect in time.
+            GameError: It failed, in whatever way.
         """
+        try:
+            return self._measure(project, case, seconds)
+        except Exception as error:  # its versions differ, and none may end the run
+            raise GameError(
+                "Godot RL Agents failed.", where=str(case), got=f"{type(error).__name__}: {error}"
+            ) from error
+
+    def _measure(self, project: BenchProject, case: Case, seconds: float) -> Figures:
         world = case.world
         if case.form == "rival":
             with self._game(project, world) as port, _closing(lambda: _environment()(port=port, seed=0)) as env:
@@ -241,7 +182,7 @@ def _environment() -> type[Any]:
     """Its environment, with a deadline on every wait."""
     from godot_rl.core import godot_env
 
-    class Environment(godot_env.GodotEnv):  # type: ignore[misc]
+    class Environment(godot_env.GodotEnv):
         def _start_server(self) -> socket.socket:
             accepted = super()._start_server()
             connection = _EndingSocket(fileno=accepted.detach())
