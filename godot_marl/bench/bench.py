@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from godot_marl.bench.goals import Learning
     from godot_marl.bench.memory import MemoryCurve
 
-LEARNED_WORLD = World(16)
-"""On what PPO learns: 16 agents of one arena."""
+LEARNED_WORLDS: dict[Form, World] = {"sb3": World(16, "arenas"), "rival-sb3": World(16)}
+"""On what PPO learns: 16 agents, each of which ends on its own; ours do so in arenas."""
 
 
 class Bench:
@@ -82,7 +82,7 @@ class Bench:
 
         forms: tuple[Form, ...] = ("sb3", "rival-sb3") if self._rival else ("sb3",)
         learning: Learning = {form: [] for form in forms}
-        cases = [Case(form, LEARNED_WORLD) for form in forms]
+        cases = [Case(form, LEARNED_WORLDS[form]) for form in forms]
         with self._project(cases, seconds=1.0, falls=True) as project:
             for seed, form in itertools.product(seeds, forms):
                 begin(form, seed)
@@ -124,13 +124,14 @@ class Bench:
 
     @contextlib.contextmanager
     def _vec_env(self, project: BenchProject, form: Form) -> Iterator[VecEnv]:
+        world = LEARNED_WORLDS[form]
         if form in RIVALS:
             assert self._rival is not None
-            with self._rival.vec_env(project, LEARNED_WORLD) as env:
+            with self._rival.vec_env(project, world) as env:
                 yield env
             return
         from godot_marl.sb3 import vec_env
 
-        env = vec_env(project.game_of(LEARNED_WORLD), **vector_options_of(project, LEARNED_WORLD))
+        env = vec_env(project.game_of(world), **vector_options_of(project, world))
         with contextlib.closing(env):
             yield env

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from godot_marl.bench.memory import MemoryCurve
 
 
+# A load above this is more than what an idle desktop has.
+_QUIET = 0.5
+
+
+def load_average() -> float | None:
+    """How many programs wanted a processor in the last minute; None where the system does not tell."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+
 @dataclass
 class Results:
     """What a run brought.
@@ -25,6 +34,7 @@ class Results:
     Attributes:
         engine_version: The Godot that ran.
         settings: How it was measured, by name.
+        load: How many programs wanted a processor in the minute before; None where the system does not tell.
         measurements: The figures of all cases.
         learning: How learning went, by form; empty if that was not measured.
         memory: The memory of a long run; None if that was not measured.
@@ -32,9 +42,15 @@ class Results:
 
     engine_version: str
     settings: Mapping[str, Any]
+    load: float | None = None
     measurements: Measurements = field(default_factory=Measurements)
     learning: Learning = field(default_factory=dict)
     memory: MemoryCurve | None = None
+
+    @property
+    def is_disturbed(self) -> bool:
+        """True if other programs were busy, so that figures will vary."""
+        return self.load is not None and self.load > _QUIET
 
     @property
     def rows(self) -> list[Row]:
@@ -56,6 +72,7 @@ class Results:
                 "python": platform.python_version(),
                 "engine": self.engine_version,
                 "godot_marl": __version__,
+                "load_before": self.load,
             },
             "settings": dict(self.settings),
             "measurements": [

@@ -107,7 +107,7 @@ def bench_command(
     with needs_sb3():
         from godot_marl.bench.bench import Bench
         from godot_marl.bench.pictures import draw_learning, draw_memory, draw_speed
-        from godot_marl.bench.results import Results
+        from godot_marl.bench.results import Results, load_average
         from godot_marl.bench.rival import Rival
         from godot_marl.cli.bench_tables import print_results
 
@@ -117,7 +117,9 @@ def bench_command(
     with ProgressBars() as bars:
         found = ensure_engine(engine, report=bars.report)
     settings = {"seconds": seconds or (_QUICK_SECONDS if quick else _SECONDS), "rounds": rounds, "quick": quick}
-    results = Results(found.version, settings)
+    results = Results(found.version, settings, load_average())
+    if results.is_disturbed:
+        click.echo("Other programs are busy on this machine: figures will vary.", err=True)
     folder = out or Path("runs") / f"bench-{datetime.datetime.now():%Y%m%d-%H%M%S}"
     folder.mkdir(parents=True, exist_ok=True)
     files = {"figures": folder / "bench.json"}

@@ -38,7 +38,7 @@ def results() -> Results:
     )
     broken = Case("sb3", World(256))
     measurements[broken] = Measurement(broken, failure="The game ended.")
-    return Results("4.6.3", {"seconds": 1.0}, measurements)
+    return Results("4.6.3", {"seconds": 1.0}, 0.25, measurements)
 
 
 def learned(seed: int, seconds: float, mean_return: float = 241.0) -> Learned:
@@ -94,6 +94,7 @@ def test_json_holds_everything_and_no_path(results: Results, tmp_path: Path) -> 
     assert str(Path.home()) not in text
     saved = json.loads(text)
     assert saved["machine"]["engine"] == "4.6.3"
+    assert saved["machine"]["load_before"] == 0.25
     assert len(saved["measurements"]) == len(RATES) + 1
     vector = next(m for m in saved["measurements"] if m["form"] == "vector")
     assert vector["agent_steps_per_second"] == 600_000
@@ -104,6 +105,10 @@ def test_json_holds_everything_and_no_path(results: Results, tmp_path: Path) -> 
     assert saved["learning"][0]["median_seconds"] == 5.0
     assert saved["memory"]["python_growth_mib"] == 17
     assert saved["memory"]["game_growth_mib"] == 0
+
+
+def test_other_programs_disturb() -> None:
+    assert [Results("4.6.3", {}, load).is_disturbed for load in (None, 0.2, 1.5)] == [False, False, True]
 
 
 def test_pictures_are_drawn_of_whatever_there_is(results: Results, tmp_path: Path) -> None:
