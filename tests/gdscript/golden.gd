@@ -187,7 +187,8 @@ func _append(reply: MarlReply, space: Dictionary, value: Variant, packed: bool) 
 func _facts(layout: MarlLayout, message: PackedByteArray) -> Array:
 	if not layout.problem_of_step(message).is_empty():
 		return []
-	return [message.decode_u32(4), layout.read_step(message)]
+	layout.read_step(message)
+	return [message.decode_u32(4), layout.get_actions()]
 
 
 func _unnoticed_flips(layout: MarlLayout, transcript: Dictionary) -> PackedInt32Array:

@@ -26,15 +26,21 @@ var has_left := false
 ## True from when it joined an episode that was under way until that was told.
 var has_joined := false
 
-var _has_truncated := false
-var _has_info := false
+## Which of the optional methods it has.
+var has_options := false
+var has_truncated := false
+var has_info := false
+
+var _has_seed := false
 
 
 func _init(agent_node: Node) -> void:
 	node = agent_node
 	path = str(node.get_path())
-	_has_truncated = node.has_method("is_truncated")
-	_has_info = node.has_method("get_info")
+	has_options = node.has_method("set_options")
+	has_truncated = node.has_method("is_truncated")
+	has_info = node.has_method("get_info")
+	_has_seed = node.has_method("set_seed")
 	if node.has_method("get_policy_name"):
 		policy_answer = node.call("get_policy_name")
 		policy = text_of(policy_answer)
@@ -56,7 +62,7 @@ static func text_of(answer: Variant) -> String:
 
 ## Begins an episode.
 func begin(episode_seed: int) -> void:
-	if node.has_method("set_seed"):
+	if _has_seed:
 		node.call("set_seed", seed_of(episode_seed, name))
 	node.call("reset")
 	live = true
@@ -64,7 +70,7 @@ func begin(episode_seed: int) -> void:
 
 ## Joins an episode that is under way. It is as the scene made it: nothing is reset.
 func join(episode_seed: int) -> void:
-	if node.has_method("set_seed"):
+	if _has_seed:
 		node.call("set_seed", seed_of(episode_seed, name))
 	live = true
 	has_joined = true
@@ -87,18 +93,18 @@ func observe(reply: MarlReply, infos: Dictionary) -> MarlProblem:
 		return problem
 	var reward: Variant = node.call("get_reward")
 	if not (reward is float or reward is int):
-		return _problem("reward", "get_reward", "a float", reward)
+		return problem_of("reward", "get_reward", "a float", reward)
 	reply.rewards.append(reward as float)
 	var flags := MarlReply.Flag.OBSERVED as int
 	var ended: Variant = node.call("is_done")
 	if not ended is bool:
-		return _problem("end", "is_done", "a bool", ended)
+		return problem_of("end", "is_done", "a bool", ended)
 	if ended:
 		flags |= MarlReply.Flag.TERMINATED
-	if _has_truncated:
+	if has_truncated:
 		ended = node.call("is_truncated")
 		if not ended is bool:
-			return _problem("end", "is_truncated", "a bool", ended)
+			return problem_of("end", "is_truncated", "a bool", ended)
 		if ended:
 			flags |= MarlReply.Flag.TRUNCATED
 	reply.flags.append(flags)
@@ -116,6 +122,11 @@ func is_gone() -> bool:
 	)
 
 
+## True if it is there, and all that is sent of it is what it sees and earns, and its end.
+func is_plain() -> bool:
+	return not (has_info or has_joined or is_gone())
+
+
 ## True if it is the agent's turn.
 func is_turn() -> bool:
 	return node.has_method("is_turn") and is_same(node.call("is_turn"), true)
@@ -125,7 +136,7 @@ func is_turn() -> bool:
 func is_over() -> bool:
 	return (
 		is_same(node.call("is_done"), true)
-		or (_has_truncated and is_same(node.call("is_truncated"), true))
+		or (has_truncated and is_same(node.call("is_truncated"), true))
 	)
 
 
@@ -135,11 +146,13 @@ static func seed_of(episode_seed: int, agent_name: String) -> int:
 	return digest.decode_s64(0) & 0x7FFFFFFFFFFFFFFF
 
 
-func _observe(reply: MarlReply) -> MarlProblem:
-	var observation: Variant = node.call("get_observation")
-	var problem := reply.observations.append(slot.observation_plan, observation)
-	if problem.is_empty():
-		return null
+## The problem that [param method] answered [param got].
+func problem_of(code: String, method: String, expected: String, got: Variant) -> MarlProblem:
+	return MarlProblem.of_answer(code, name, path, method, expected, got)
+
+
+## The problem with an observation, which is [param problem] as [method MarlSections.append] tells.
+func problem_of_observation(problem: PackedStringArray) -> MarlProblem:
 	return MarlProblem.new(
 		"observation",
 		"Agent %s answered an observation that is not in its space." % name,
@@ -150,18 +163,24 @@ func _observe(reply: MarlReply) -> MarlProblem:
 	)
 
 
+func _observe(reply: MarlReply) -> MarlProblem:
+	var observation: Variant = node.call("get_observation")
+	var problem := reply.observations.append(slot.observation_plan, observation)
+	return null if problem.is_empty() else problem_of_observation(problem)
+
+
 func _add_mask_and_info(reply: MarlReply, infos: Dictionary) -> MarlProblem:
 	if slot.mask_size > 0:
 		var mask: Variant = node.call("get_action_mask")
 		if not _is_mask(mask):
-			return _problem(
+			return problem_of(
 				"action_mask", "get_action_mask", "%d times 0 or 1" % slot.mask_size, mask
 			)
 		reply.masks.append_array(PackedByteArray(Array(mask)))
-	if _has_info:
+	if has_info:
 		var info: Variant = node.call("get_info")
 		if not info is Dictionary:
-			return _problem("info", "get_info", "a Dictionary", info)
+			return problem_of("info", "get_info", "a Dictionary", info)
 		if not (info as Dictionary).is_empty():
 			infos[name] = info
 	return null
@@ -176,7 +195,3 @@ func _is_mask(mask: Variant) -> bool:
 
 static func _is_mark(mark: Variant) -> bool:
 	return mark is bool or ((mark is int or mark is float) and (mark == 0 or mark == 1))
-
-
-func _problem(code: String, method: String, expected: String, got: Variant) -> MarlProblem:
-	return MarlProblem.of_answer(code, name, path, method, expected, got)

@@ -18,12 +18,23 @@ var people := MarlPeople.new()
 ## True if its agents take turns.
 var has_turns := false
 
+## Makes the scene anew, and answers its new root; not valid where a reset is enough.
+var rebuild := Callable()
+
+var _changes: MarlChanges
 var _presence: MarlPresence
 var _state_plan: MarlPlan
+var _has_infos := false
+var _bodies_3d: Array[Node] = []
+var _bodies_2d: Array[Node] = []
 
 
-func _init(arena_root: Node) -> void:
+## The agents below [param arena_root], who come and go as [param changes] tells.
+func _init(arena_root: Node, changes: MarlChanges) -> void:
 	root = arena_root
+	_presence = MarlPresence.new(root, agents)
+	_changes = changes
+	changes.watch(_presence)
 
 
 ## Every slot's name, policy and spaces.
@@ -45,7 +56,6 @@ func discover(configuration: Dictionary) -> MarlProblem:
 	warnings = found.warnings
 	if found.problem and not _may_be_empty(found.problem):
 		return found.problem
-	_presence = MarlPresence.new(root, agents)
 	var problem := _presence.declare(found.agents, configuration)
 	if problem == null:
 		problem = people.declare(configuration, found.agents, get_slots())
@@ -56,11 +66,18 @@ func discover(configuration: Dictionary) -> MarlProblem:
 	for agent in found.agents:
 		takes_options = takes_options or agent.node.has_method("set_options")
 		has_turns = has_turns or agent.node.has_method("is_turn")
+		_has_infos = _has_infos or agent.has_info
 	return _discover_state()
 
 
 ## Begins an episode: the arena's root first, then the agents that are there after it.
 func begin(episode_seed: int, options: Dictionary) -> MarlProblem:
+	if rebuild.is_valid():
+		_changes.is_on = false
+		root = rebuild.call()
+		_changes.is_on = true
+		_presence.root = root
+		_presence.is_fresh = false
 	var options_of_episode := MarlOptions.new(options)
 	options_of_episode.pass_to(root)
 	if root.has_method("reset_arena"):
@@ -69,7 +86,7 @@ func begin(episode_seed: int, options: Dictionary) -> MarlProblem:
 	if problem:
 		return problem
 	for agent in agents:
-		if agent and agent.node != root:
+		if agent and agent.has_options and agent.node != root:
 			options_of_episode.pass_to(agent.node)
 	problem = options_of_episode.get_problem()
 	if problem:
@@ -87,6 +104,26 @@ func apply(actions: Array, first: int) -> void:
 		var agent := agents[slot]
 		if agent and agent.live and actions[first + slot] != null and not agent.is_gone():
 			agent.node.call("apply_action", actions[first + slot])
+
+
+## True if an agent's episode goes on.
+func is_alive() -> bool:
+	for agent in agents:
+		if agent and agent.live:
+			return true
+	return false
+
+
+## True if no agent or state needs more than a list of float32 numbers, and a reward.
+func is_plain() -> bool:
+	if has_turns or _state_plan or not people.is_empty():
+		return false
+	if _has_infos:
+		return false
+	for slot in get_slots():
+		if slot.mask_size > 0 or not slot.observation_plan.is_f32():
+			return false
+	return true
 
 
 ## Adds what all agents see; [param first] at the beginning of an episode.
@@ -151,7 +188,12 @@ func _skip_slot(reply: MarlReply, index: int, first: bool) -> void:
 	reply.skip_slot(slot.observation_plan, slot.mask_size, flags)
 
 
+# What reset_arena queues for deletion is still in the tree, so that only a search finds it out.
 func _look_up_agents(episode_seed: int) -> MarlProblem:
+	if _presence.is_fresh and not root.has_method("reset_arena"):
+		_presence.begin_again(episode_seed)
+		return null
+	_find_bodies()
 	var found := MarlDiscovery.new(root, _presence.names_by_node())
 	if found.problem and not _may_be_empty(found.problem):
 		return found.problem
@@ -182,10 +224,17 @@ func _turn_problem(turns: Array[MarlAgent]) -> MarlProblem:
 # Physics sees a node's new place only once its transform is flushed, which Godot does at the end
 # of the frame; ray casts and the first observation come sooner.
 func _flush_transforms() -> void:
-	for node in root.find_children("*", "CollisionObject3D", true, false):
+	if not _presence.is_fresh:
+		_find_bodies()
+	for node in _bodies_3d:
 		(node as Node3D).force_update_transform()
-	for node in root.find_children("*", "CollisionObject2D", true, false):
+	for node in _bodies_2d:
 		(node as Node2D).force_update_transform()
+
+
+func _find_bodies() -> void:
+	_bodies_3d = root.find_children("*", "CollisionObject3D", true, false)
+	_bodies_2d = root.find_children("*", "CollisionObject2D", true, false)
 
 
 func _discover_state() -> MarlProblem:

@@ -57,7 +57,6 @@ func _notification(what: int) -> void:
 
 func _ready() -> void:
 	set_process(Engine.is_editor_hint())
-	set_physics_process(false)
 	if not Engine.is_editor_hint():
 		_start()
 
@@ -75,10 +74,6 @@ func _process(delta: float) -> void:
 		# Tell the editor once: it waits a moment for more before it asks.
 		_warnings = warnings
 		update_configuration_warnings()
-
-
-func _physics_process(_delta: float) -> void:
-	_session.pass_frame()
 
 
 func _get_configuration_warnings() -> PackedStringArray:
@@ -108,15 +103,14 @@ func _start() -> void:
 	if fault:
 		_fail(fault)
 		return
-	process_mode = Node.PROCESS_MODE_ALWAYS
-	process_physics_priority = -1000
 	var url := OS.get_environment("GODOT_MARL_URL") if started_by_python else address
 	var link := MarlLink.new(url, OS.get_environment("GODOT_MARL_TOKEN"), connect_timeout)
 	if link.open() != OK:
 		_fail("the address %s is none: expected ws://HOST:PORT" % url)
 		return
 	_session = MarlSession.new(self, link, _logger)
-	set_physics_process(true)
+	# Before the _physics_process of every node, of new instances of the scene as well.
+	get_tree().physics_frame.connect(_session.pass_frame)
 
 
 # Empty while the bridge is in another scene than the one that is edited.

@@ -2,61 +2,109 @@ class_name MarlLayout
 extends RefCounted
 ## The size and order of the binary messages of one connection (protocol, sections 4 and 5).
 
+## What a step request orders of an arena, clause 5.4.
+enum Order { NOTHING, RESET_IF_OVER, RESET }
+
 ## The bytes of a step request's header, clause 5.1.
 const STEP_HEADER := 8
 ## The kind of a step request, clause 5.1.
 const KIND_STEP := 1
+## The bytes of one arena's order and seed, clause 5.4.
+const ORDER_SIZE := 9
+## The flag of a step request in which arenas may be reset, clause 5.4.
+const FLAG_AUTORESET := 1
 
 ## How many arenas there are.
 var arenas := 0
 ## The plans of the actions, slot by slot.
 var action_plans: Array[MarlPlan] = []
-## The bytes of a step request.
+## The bytes of a step request without the orders of clause 5.4.
 var step_size := 0
 
+## For each slot of the last step request 1 if it has an action, else 0.
+var marks := PackedByteArray()
+## The actions of the last step request, where each is one integer.
+var numbers := PackedInt64Array()
+
+var _actions: Array = []
 var _sections: Array = []
 var _sizes: PackedInt32Array = [0, 0, 0, 0, 0]
+# True if each action is one integer.
+var _is_discrete := true
 
 
 func _init(arena_count: int, plans: Array[MarlPlan]) -> void:
 	arenas = arena_count
 	action_plans = plans
 	step_size = STEP_HEADER + arenas * plans.size()
+	for plan in plans:
+		_is_discrete = _is_discrete and plan.type == "discrete"
 	for section in MarlPlan.SECTIONS:
 		for plan in plans:
 			_sizes[section] += arenas * plan.widths[section]
 		step_size += _sizes[section] * MarlPlan.ELEMENT_SIZES[section]
 
 
-## The actions of a step request: an Array for each slot of each arena, or null where the slot has
-## none. Check [method problem_of_step] first.
-func read_step(message: PackedByteArray) -> Array:
+## Reads the actions of a step request. Check [method problem_of_step] first.
+func read_step(message: PackedByteArray) -> void:
 	_split(message)
-	var given := message.slice(message.size() - arenas * action_plans.size())
-	var actions := []
-	actions.resize(given.size())
-	var cursor: PackedInt32Array = [0, 0, 0, 0, 0]
-	var slot := 0
-	for arena in arenas:
-		for plan in action_plans:
-			var action := plan.read(_sections, cursor)
-			if given[slot] == 1:
-				actions[slot] = action
-			slot += 1
-	return actions
+	marks = message.slice(step_size - arenas * action_plans.size(), step_size)
+	_actions = []
+	if _is_discrete:
+		numbers = _sections[MarlPlan.Section.I64]
+
+
+## The actions of the last step request: an Array for each slot of each arena, or null where the
+## slot has none.
+func get_actions() -> Array:
+	if _actions.is_empty():
+		_actions.resize(marks.size())
+		var cursor: PackedInt32Array = [0, 0, 0, 0, 0]
+		var count := action_plans.size()
+		for slot in marks.size():
+			var action := action_plans[slot % count].read(_sections, cursor)
+			if marks[slot]:
+				_actions[slot] = action
+	return _actions
+
+
+## The same, or an empty Array where each action is one of [member numbers].
+func get_actions_unless_numbers() -> Array:
+	return [] if _is_discrete else get_actions()
+
+
+## The orders of a step request, one of [enum Order] for each arena; empty if it has none.
+func read_orders(message: PackedByteArray) -> PackedByteArray:
+	return message.slice(step_size, step_size + arenas) if message[1] else PackedByteArray()
+
+
+## The seeds that go with the orders.
+func read_seeds(message: PackedByteArray) -> PackedInt64Array:
+	return message.slice(step_size + arenas).to_int64_array()
 
 
 ## What is wrong with a step request, or an empty text.
 func problem_of_step(message: PackedByteArray) -> String:
 	if message.size() < STEP_HEADER or message[0] != KIND_STEP:
 		return "a binary message of kind 1 (step) was expected"
-	if message.size() != step_size:
-		return "a step request of %d bytes was expected, not %d" % [step_size, message.size()]
-	if message[1] != 0 or message.decode_u16(2) != 0:
-		return "the flags of a step request must be zero"
-	for i in arenas * action_plans.size():
-		if message[message.size() - 1 - i] > 1:
-			return "the mark of a slot's action must be 0 or 1"
+	if message[1] > FLAG_AUTORESET or message.decode_u16(2) != 0:
+		return "the flags of a step request must be 0 or 1"
+	var size := step_size + message[1] * arenas * ORDER_SIZE
+	if message.size() != size:
+		return "a step request of %d bytes was expected, not %d" % [size, message.size()]
+	var marks := message.slice(step_size - arenas * action_plans.size(), step_size)
+	if marks.count(0) + marks.count(1) != marks.size():
+		return "the mark of a slot's action must be 0 or 1"
+	return _problem_of_orders(message) if message[1] else ""
+
+
+func _problem_of_orders(message: PackedByteArray) -> String:
+	var orders := read_orders(message)
+	if orders.count(0) + orders.count(1) + orders.count(2) != orders.size():
+		return "the order of an arena must be 0, 1 or 2"
+	for next_seed in read_seeds(message):
+		if next_seed < 0:
+			return "the seed of an arena must not be negative"
 	return ""
 
 

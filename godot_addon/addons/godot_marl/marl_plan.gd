@@ -60,6 +60,11 @@ static func of(space: Dictionary) -> MarlPlan:
 	return plan
 
 
+## True for a box of float32 numbers.
+func is_f32() -> bool:
+	return type == "box" and section == Section.F32
+
+
 ## The value that starts at [param cursor] (an offset for each section, moved on) in
 ## [param sections], as [code]apply_action[/code] receives it: a leaf is an Array of its numbers,
 ## a dict one Dictionary in an Array, a tuple an Array with one entry for each member.

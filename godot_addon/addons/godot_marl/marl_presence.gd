@@ -4,23 +4,24 @@ extends RefCounted
 
 ## All slots: of the agents that were there at the handshake, then of those that may come later.
 var slots: Array[MarlSlot] = []
+## The node below which the agents are.
+var root: Node
+## True if agents came or left since [method compare].
+var is_changed := false
+## True while the tree is as it was when the episode began.
+var is_fresh := false
 
-var _root: Node
 var _agents: Array[MarlAgent] = []
 var _first_future := 0
 var _slots_by_node := {}
 var _used := {}
 var _episode_seed := 0
-var _is_changed := false
 
 
-## Looks below [param root], and fills [param agents], the arena's own list by slot.
-func _init(root: Node, agents: Array[MarlAgent]) -> void:
-	_root = root
+## Looks below [param arena_root], and fills [param agents], the arena's own list by slot.
+func _init(arena_root: Node, agents: Array[MarlAgent]) -> void:
+	root = arena_root
 	_agents = agents
-	var tree := root.get_tree()
-	tree.node_added.connect(_on_node_moved)
-	tree.node_removed.connect(_on_node_moved)
 
 
 ## Makes slots of the agents that are there, and of those that get_possible_agents declares.
@@ -33,9 +34,9 @@ func declare(found: Array[MarlAgent], configuration: Dictionary) -> MarlProblem:
 		slots.append(slot)
 		_slots_by_node[agent.node.get_instance_id()] = slots.size() - 1
 	_first_future = slots.size()
-	if not _root.has_method("get_possible_agents"):
+	if not root.has_method("get_possible_agents"):
 		return null
-	var answer: Variant = _root.call("get_possible_agents")
+	var answer: Variant = root.call("get_possible_agents")
 	if not answer is Dictionary:
 		return _declaration_problem("a Dictionary from policy name to declaration", answer)
 	for policy: Variant in answer:
@@ -48,7 +49,8 @@ func declare(found: Array[MarlAgent], configuration: Dictionary) -> MarlProblem:
 ## Takes the agents that are there at the beginning of an episode.
 func begin(found: Array[MarlAgent], episode_seed: int) -> MarlProblem:
 	_episode_seed = episode_seed
-	_is_changed = false
+	is_changed = false
+	is_fresh = true
 	_slots_by_node.clear()
 	_used.clear()
 	var strangers: Array[MarlAgent] = []
@@ -67,12 +69,17 @@ func begin(found: Array[MarlAgent], episode_seed: int) -> MarlProblem:
 	return null
 
 
+## Begins an episode with the agents that are there, who are those of the last one.
+func begin_again(episode_seed: int) -> void:
+	_episode_seed = episode_seed
+
+
 ## Compares who is there with who was there. Those who came are seated, those who left are marked.
 func compare() -> MarlProblem:
-	if not _is_changed:
+	if not is_changed:
 		return null
-	_is_changed = false
-	var nodes := MarlDiscovery.agent_nodes_below(_root)
+	is_changed = false
+	var nodes := MarlDiscovery.agent_nodes_below(root)
 	var present := {}
 	for node in nodes:
 		present[node.get_instance_id()] = true
@@ -112,7 +119,7 @@ func _declare_policy(
 	for i: int in most:
 		while _slot_of("%s_%d" % [policy, index]) >= 0:
 			index += 1
-		var path := "%s.get_possible_agents()[%s]" % [_root.get_path(), policy]
+		var path := "%s.get_possible_agents()[%s]" % [root.get_path(), policy]
 		var slot := MarlSlot.new("%s_%d" % [policy, index], str(policy), path)
 		var problem := slot.declare(declaration as Dictionary, configuration)
 		if problem:
@@ -170,15 +177,11 @@ func _slot_of(agent_name: String) -> int:
 	return -1
 
 
-func _on_node_moved(node: Node) -> void:
-	_is_changed = _is_changed or node.has_method("get_observation")
-
-
 func _declaration_problem(expected: String, got: Variant) -> MarlProblem:
 	return MarlProblem.new(
 		"space",
 		"get_possible_agents() declares no agents.",
-		"%s.get_possible_agents()" % _root.get_path(),
+		"%s.get_possible_agents()" % root.get_path(),
 		expected,
 		MarlProblem.describe(got),
 		'For example {"sheep": {"max": 3, "observation_space": ..., "action_space": ...}}.'

@@ -8,6 +8,7 @@ enum Flag { OBSERVED = 1, TERMINATED = 2, TRUNCATED = 4, JOINED = 8, LEFT = 16, 
 
 const _KIND_REPLY := 2
 const _KIND_FRAME := 3
+const _FLAG_NEXT := 1
 
 ## One reward for each slot.
 var rewards := PackedFloat64Array()
@@ -38,11 +39,12 @@ func skip_slot(plan: MarlPlan, mask_size: int, slot_flags: int = 0) -> void:
 	observations.skip(plan)
 
 
-## The message.
-func encode(request: int, frames: int) -> PackedByteArray:
-	var tail := PackedByteArray()
-	if infos.any(func(by_agent: Dictionary) -> bool: return not by_agent.is_empty()):
-		tail = JSON.stringify({"infos": infos}, "", false, true).to_utf8_buffer()
+## The message. Of the arenas that [param marks] names, if it is not empty, [param next] holds how
+## their next episodes begin (clause 6.5).
+func encode(
+	request: int, frames: int, marks := PackedByteArray(), next: MarlReply = null
+) -> PackedByteArray:
+	var tail := _encode_tail(next)
 	var message := PackedByteArray()
 	message.resize(16)
 	message[0] = _KIND_REPLY
@@ -50,6 +52,16 @@ func encode(request: int, frames: int) -> PackedByteArray:
 	message.encode_u32(8, tail.size())
 	message.encode_u32(12, frames)
 	message.append_array(rewards.to_byte_array())
+	_encode_observations(message)
+	if next:
+		message[1] = _FLAG_NEXT
+		message.append_array(marks)
+		next._encode_observations(message)
+	message.append_array(tail)
+	return message
+
+
+func _encode_observations(message: PackedByteArray) -> void:
 	message.append_array(observations.f64.to_byte_array())
 	message.append_array(observations.i64.to_byte_array())
 	message.append_array(observations.f32.to_byte_array())
@@ -57,8 +69,24 @@ func encode(request: int, frames: int) -> PackedByteArray:
 	message.append_array(flags)
 	message.append_array(masks)
 	message.append_array(observations.u8)
-	message.append_array(tail)
-	return message
+
+
+func _encode_tail(next: MarlReply) -> PackedByteArray:
+	var members := {}
+	if _has_infos():
+		members["infos"] = infos
+	if next and next._has_infos():
+		members["next_infos"] = next.infos
+	if members.is_empty():
+		return []
+	return JSON.stringify(members, "", false, true).to_utf8_buffer()
+
+
+func _has_infos() -> bool:
+	for by_agent in infos:
+		if not by_agent.is_empty():
+			return true
+	return false
 
 
 ## A frame as a message. [param image] must be of [constant Image.FORMAT_RGB8].

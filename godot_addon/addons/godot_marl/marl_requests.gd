@@ -11,20 +11,26 @@ var turn_frames := 0
 
 var _layout: MarlLayout
 var _reply := MarlReply.new()
-var _actions: Array = []
+var _changes: MarlChanges
+var _autoreset: MarlAutoreset
+# Null where some agent is not plain.
+var _quick_loop: MarlQuickLoop
 
 
-## Takes Python's configure message and finds the agents. [member arenas] must be set.
-func configure(configuration: Dictionary) -> MarlProblem:
-	var wanted := int(configuration.get("arenas", 1) as float)
-	if wanted != arenas.size():
-		return _problem(
-			"configure",
-			"This game cannot make that many arenas.",
-			"arenas",
-			str(arenas.size()),
-			str(wanted)
-		)
+## Takes Python's configure message, makes the arenas of the scene of [param bridge], and finds the
+## agents.
+func configure(configuration: Dictionary, bridge: MarlBridge) -> MarlProblem:
+	_changes = MarlChanges.new(bridge.get_tree())
+	var copies := MarlCopies.new(bridge, configuration)
+	if copies.problem:
+		return copies.problem
+	for i in copies.roots.size():
+		var arena := MarlArena.new(copies.roots[i], _changes)
+		if copies.is_exact:
+			arena.rebuild = copies.make_again.bind(i)
+		arenas.append(arena)
+	_autoreset = MarlAutoreset.new(arenas)
+	_autoreset.settle_frames = bridge.settle_frames
 	if configuration.get("step_length") != null:
 		step_length = int(configuration["step_length"] as float)
 	if configuration.get("physics_fps") != null:
@@ -50,6 +56,8 @@ func configure(configuration: Dictionary) -> MarlProblem:
 		var known := not agent.action_space.is_empty()
 		plans.append(MarlPlan.of(agent.action_space if known else MarlSpace.discrete(1)))
 	_layout = MarlLayout.new(arenas.size(), plans)
+	if arenas.all(func(arena: MarlArena) -> bool: return arena.is_plain()):
+		_quick_loop = MarlQuickLoop.new(arenas, _changes.any)
 	return null
 
 
@@ -78,6 +86,7 @@ func describe_scene() -> Dictionary:
 		"state_space": arenas[0].state_space if arenas[0].state_space else null,
 		"turns": arenas[0].has_turns,
 		"takes_options": arenas[0].takes_options,
+		"settle_frames": _autoreset.settle_frames,
 		"warnings": arenas[0].warnings,
 	}
 
@@ -92,10 +101,12 @@ func reset(message: Dictionary) -> MarlProblem:
 			)
 		var wish: Dictionary = entry
 		var episode_seed := str(wish.get("seed")).to_int()
+		var options: Dictionary = wish.get("options", {})
+		_autoreset.remember(index, options)
 		# The global generator belongs to everyone, so only a single arena may set it.
 		if arenas.size() == 1:
 			seed(episode_seed)
-		var problem := arenas[index].begin(episode_seed, wish.get("options", {}) as Dictionary)
+		var problem := arenas[index].begin(episode_seed, options)
 		if problem:
 			return problem
 	return null
@@ -124,9 +135,11 @@ func begin_step(message: PackedByteArray) -> String:
 		return "a step came before the configuration"
 	var problem := _layout.problem_of_step(message)
 	if problem.is_empty():
-		_actions = _layout.read_step(message)
-		for arena in arenas:
-			arena.people.begin_step()
+		_layout.read_step(message)
+		_autoreset.begin_step(_layout.read_orders(message), _layout.read_seeds(message))
+		if _quick_loop == null:
+			for arena in arenas:
+				arena.people.begin_step()
 	return problem
 
 
@@ -139,11 +152,16 @@ func has_people() -> bool:
 func ask_people() -> MarlProblem:
 	var first := 0
 	for arena in arenas:
-		var problem := arena.people.ask(arena.agents, _actions, first)
+		var problem := arena.people.ask(arena.agents, _layout.get_actions(), first)
 		if problem:
 			return problem
 		first += arena.agents.size()
 	return null
+
+
+## The arena that a message names, or the first.
+func arena_of(message: Dictionary) -> MarlArena:
+	return arenas[maxi(0, _arena_index(message))]
 
 
 ## True if somebody who was asked has not decided yet.
@@ -153,9 +171,13 @@ func is_undecided() -> bool:
 
 ## Hands the step's actions to the agents, once in each physics frame.
 func apply_actions() -> void:
+	if _may_be_quick():
+		_quick_loop.apply(_layout.get_actions_unless_numbers(), _layout.numbers, _layout.marks)
+		return
+	var actions := _layout.get_actions()
 	var first := 0
 	for arena in arenas:
-		arena.apply(_actions, first)
+		arena.apply(actions, first)
 		first += arena.agents.size()
 
 
@@ -167,44 +189,41 @@ func is_between_turns() -> bool:
 	return false
 
 
+## Begins a frame of a step, of which [param frames_left] are left with it: the problem, or null.
+func begin_frame(frames_left: int) -> MarlProblem:
+	return _autoreset.begin_due(frames_left)
+
+
 ## Answers a step: the problem, or null and the reply in [param into].
 func answer_step(request: int, frames: int, into: Array[PackedByteArray]) -> MarlProblem:
 	_reply.clear()
-	for arena in arenas:
-		var problem := arena.observe(_reply, false)
+	var problem: MarlProblem
+	if _may_be_quick():
+		problem = _quick_loop.observe(_reply)
+	else:
+		problem = _observe()
+	if problem == null:
+		problem = _autoreset.finish(_reply, request, frames, into)
+	return problem
+
+
+func _may_be_quick() -> bool:
+	return (
+		_quick_loop != null
+		and _changes.any[0] == 0
+		and not _autoreset.is_settling()
+		and _quick_loop.prepare(_autoreset.take_begun())
+	)
+
+
+func _observe() -> MarlProblem:
+	_changes.any[0] = 0
+	for i in arenas.size():
+		var problem := arenas[i].observe(_reply, _autoreset.is_first_of(i))
 		if problem:
 			return problem
-	into.append(_reply.encode(request, frames))
-	return null
-
-
-## Renders the game: the problem, or null and the frame in [param into].
-func answer_render(message: Dictionary, into: Array[PackedByteArray]) -> MarlProblem:
-	var viewport := arenas[0].root.get_viewport()
-	if DisplayServer.get_name() == "headless":
-		return _problem(
-			"render",
-			"A headless game has no picture.",
-			"render",
-			"a game started with a display",
-			"--headless",
-			"Make the environment with render_mode='rgb_array'."
-		)
-	# The engine would flush them only at the end of the frame, so that a picture right after a reset
-	# showed the old places.
-	for node in arenas[0].root.find_children("*", "Node3D", true, false):
-		(node as Node3D).force_update_transform()
-	for node in arenas[0].root.find_children("*", "CanvasItem", true, false):
-		(node as CanvasItem).force_update_transform()
-	RenderingServer.force_draw(false)
-	var image := viewport.get_texture().get_image()
-	if image == null or image.is_empty():
-		return _problem("render", "The engine gave no picture.", "render", "a picture", "nothing")
-	if message.get("size") is Array:
-		var size: Array = message["size"]
-		image.resize(int(size[0] as float), int(size[1] as float), Image.INTERPOLATE_LANCZOS)
-	image.convert(Image.FORMAT_RGB8)
-	into.append(MarlReply.encode_frame(int(message["request"] as float), image))
+	if _quick_loop:
+		_quick_loop.forget()
 	return null
 
 

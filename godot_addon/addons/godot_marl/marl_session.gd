@@ -3,7 +3,7 @@ extends RefCounted
 ## The conversation with Python, frame by frame: when the game waits, steps, and answers.
 
 ## Where in the conversation it is.
-enum Phase { CONNECTING, GREETING, COPYING, IDLE, STEPPING, SETTLING, ENDED }
+enum Phase { CONNECTING, GREETING, IDLE, STEPPING, SETTLING, ENDED }
 
 const _UNREACHABLE := (
 	"no Python server answered at %s within %s seconds. Start Python first, or switch the "
@@ -15,7 +15,7 @@ const _WINDOW_PATIENCE_USEC := 4000
 # what they show, such as text, in calls that they defer.
 const _FIRST_FRAMES := 2
 const _SPIN_USEC := 500
-const _LONGEST_NAP_USEC := 1000
+const _NAP_USEC := 500
 
 var _bridge: MarlBridge
 var _link: MarlLink
@@ -44,7 +44,7 @@ func _init(bridge: MarlBridge, link: MarlLink, logger: MarlLogger) -> void:
 	_frames_to_show = 0 if _blocking else _FIRST_FRAMES
 
 
-## Call it first in every physics frame.
+## Call it first in every physics frame, before the _physics_process of all nodes.
 func pass_frame() -> void:
 	if _phase == Phase.ENDED:
 		return
@@ -68,7 +68,11 @@ func pass_frame() -> void:
 			_set_paused(true)
 			return
 		if waited > _SPIN_USEC:
-			OS.delay_usec(clampi(waited >> 4, 50, _LONGEST_NAP_USEC))
+			# A headless game sleeps until Python wants something: it takes nothing from a trainer.
+			if _blocking and _phase == Phase.IDLE:
+				_link.wait()
+			else:
+				OS.delay_usec(_NAP_USEC)
 	if _phase == Phase.STEPPING or _phase == Phase.SETTLING:
 		_count_frame()
 
@@ -84,6 +88,8 @@ func _count_frame() -> void:
 	if _has_people and _phase == Phase.STEPPING and not _ask_people():
 		return
 	_set_paused(false)
+	if _phase == Phase.STEPPING and _report(_requests.begin_frame(_frames_left)):
+		return
 	_frames_left -= 1
 	_frames_passed += 1
 	if _phase == Phase.STEPPING:
@@ -141,7 +147,8 @@ func _take(message: Variant) -> void:
 		["render", Phase.IDLE]:
 			var frames: Array[PackedByteArray] = []
 			_request = int(control.get("request", 0) as float)
-			_send_answer(_requests.answer_render(control, frames), frames)
+			var root := _requests.arena_of(control).root
+			_send_answer(MarlPicture.answer(root, control, frames), frames)
 		["close", _]:
 			_end(0)
 		_:
@@ -155,16 +162,7 @@ func _configure(control: Dictionary) -> void:
 	for member: String in ["action_spaces", "observation_spaces"]:
 		control[member] = MarlControl.from_json(control.get(member, {}))
 	_blocking = not control.get("real_time", true)
-	_phase = Phase.COPYING
-	var arenas := int(control.get("arenas", 1) as float)
-	MarlCopies.provide(_bridge, arenas, _discover.bind(control))
-
-
-func _discover(roots: Array[Node], control: Dictionary) -> void:
-	for root in roots:
-		_requests.arenas.append(MarlArena.new(root))
-	var problem := _requests.configure(control)
-	if _report(problem):
+	if _report(_requests.configure(control, _bridge)):
 		return
 	_phase = Phase.IDLE
 	_has_people = _requests.has_people()

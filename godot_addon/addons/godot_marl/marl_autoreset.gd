@@ -1,0 +1,112 @@
+class_name MarlAutoreset
+extends RefCounted
+## Resets the arenas whose episodes are over within a step, where Python asks for it (protocol,
+## clauses 5.4, 5.5 and 6.5).
+
+## How many physics frames pass between a reset and the first observation.
+var settle_frames := 0
+
+var _arenas: Array[MarlArena] = []
+var _options: Array[Dictionary] = []
+var _orders: PackedByteArray = []
+var _seeds: PackedInt64Array = []
+# By arena: the seeds of the resets that the next step makes, because they need frames.
+var _due: Dictionary[int, int] = {}
+# By arena: the resets that this step has made.
+var _settling: Dictionary[int, bool] = {}
+var _begun: PackedInt32Array = []
+var _next := MarlReply.new()
+
+
+## For [param arenas].
+func _init(arenas: Array[MarlArena]) -> void:
+	_arenas = arenas
+	_options.resize(arenas.size())
+
+
+## Remembers the options of an arena's last reset, which hold for those that follow by themselves.
+func remember(arena: int, options: Dictionary) -> void:
+	_options[arena] = options
+	_due.erase(arena)
+	_settling.erase(arena)
+	_begun.append(arena)
+
+
+## The arenas in which an episode has begun since the last call.
+func take_begun() -> PackedInt32Array:
+	if _begun.is_empty():
+		return _begun
+	var begun := _begun
+	_begun = []
+	return begun
+
+
+## Takes the orders of a step request, none if they are empty, and the seeds.
+func begin_step(orders: PackedByteArray, seeds: PackedInt64Array) -> void:
+	_orders = orders
+	_seeds = seeds
+
+
+## True if the reply has arenas whose first observations it holds.
+func is_first_of(arena: int) -> bool:
+	return _settling.has(arena)
+
+
+## True if some arena is in a reset that takes frames.
+func is_settling() -> bool:
+	return not (_due.is_empty() and _settling.is_empty())
+
+
+## Makes the resets that are due, so that as many frames are left of the step as they need.
+func begin_due(frames_left: int) -> MarlProblem:
+	if _due.is_empty() or frames_left != settle_frames:
+		return null
+	for arena in _due:
+		var problem := _arenas[arena].begin(_due[arena], _options[arena])
+		if problem:
+			return problem
+		_settling[arena] = true
+		_begun.append(arena)
+	_due.clear()
+	return null
+
+
+## Ends a step whose [param reply] is gathered: resets what is over, and encodes the message into
+## [param into].
+func finish(
+	reply: MarlReply, request: int, frames: int, into: Array[PackedByteArray]
+) -> MarlProblem:
+	_settling.clear()
+	var marks := PackedByteArray()
+	marks.resize(_arenas.size())
+	var slots := reply.flags.size() / _arenas.size()
+	for i in _orders.size():
+		var order := _orders[i]
+		if order == MarlLayout.Order.NOTHING:
+			continue
+		if order == MarlLayout.Order.RESET_IF_OVER:
+			# Mostly the first agent lives, which is quicker to see.
+			if reply.flags[i * slots] == MarlReply.Flag.OBSERVED or _arenas[i].is_alive():
+				continue
+		if settle_frames > 0:
+			_due[i] = _seeds[i]
+			continue
+		marks[i] = 1
+		_begun.append(i)
+		# The global generator belongs to everyone, so only a single arena may set it.
+		if _arenas.size() == 1:
+			seed(_seeds[i])
+		var problem := _arenas[i].begin(_seeds[i], _options[i])
+		if problem:
+			return problem
+	if marks.count(1) == 0:
+		into.append(reply.encode(request, frames))
+		return null
+	_next.clear()
+	for i in _arenas.size():
+		if marks[i]:
+			var problem := _arenas[i].observe(_next, true)
+			if problem:
+				return problem
+	into.append(reply.encode(request, frames, marks, _next))
+	return null
