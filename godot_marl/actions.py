@@ -10,6 +10,8 @@ from gymnasium import spaces
 
 from godot_marl.errors import InvalidActionError
 
+_INTEGERS = frozenset({int, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64})
+
 
 def check_names(actions: Mapping[str, Any], live: Sequence[str], known: Collection[str]) -> None:
     """Check that there is an action for each live agent, and none for an agent that does not exist.
@@ -25,7 +27,7 @@ def check_names(actions: Mapping[str, Any], live: Sequence[str], known: Collecti
             got=f"{type(actions).__name__}: {actions!r}",
         )
     missing = [name for name in live if name not in actions]
-    unknown = [name for name in actions if name not in known]
+    unknown = [] if len(actions) == len(live) and not missing else [name for name in actions if name not in known]
     if missing or unknown:
         raise InvalidActionError(
             "An action is missing." if missing else "There is an action for an agent that the scene does not have.",
@@ -33,6 +35,33 @@ def check_names(actions: Mapping[str, Any], live: Sequence[str], known: Collecti
             expected=f"one action for each of {', '.join(live)}",
             got=f"actions for {', '.join(map(str, actions)) or 'nobody'}",
         )
+
+
+class UsualActions:
+    """Knows the actions that need no closer look: integers in the range of a Discrete space.
+
+    Args:
+        action_spaces: The agents' spaces by name.
+    """
+
+    def __init__(self, action_spaces: Mapping[str, spaces.Space[Any]]) -> None:
+        self._ranges = {
+            name: (int(space.start), int(space.start) + int(space.n))
+            for name, space in action_spaces.items()
+            if isinstance(space, spaces.Discrete)
+        }
+
+    def others(self, actions: Mapping[str, Any]) -> list[str]:
+        """The agents whose actions `check_action` must look at."""
+        ranges = self._ranges
+        others = []
+        for name, action in actions.items():
+            if type(action) in _INTEGERS and name in ranges:
+                begin, end = ranges[name]
+                if begin <= action < end:
+                    continue
+            others.append(name)
+        return others
 
 
 def check_action(name: str, space: spaces.Space[Any], action: Any) -> None:
@@ -59,7 +88,7 @@ def _contains(space: spaces.Space[Any], action: Any) -> bool:
         array = np.asarray(action)
         if array.dtype.kind not in "fiu" or array.shape != space.shape:
             return False
-        return bool(np.all(array >= space.low) and np.all(array <= space.high))
+        return b"\0" not in ((array >= space.low) & (array <= space.high)).tobytes()
     if isinstance(space, spaces.Discrete) and isinstance(action, np.ndarray):
         return action.size == 1 and action.dtype.kind in "iu" and bool(space.contains(int(action.item())))
     return bool(space.contains(action))

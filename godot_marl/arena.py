@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
@@ -15,34 +13,17 @@ from gymnasium import spaces
 from gymnasium.utils import seeding
 
 from godot_marl import errors
-from godot_marl.actions import check_action
-from godot_marl.codec import JOINED, LEFT, OBSERVED, TERMINATED, TRUNCATED, TURN, Reply
+from godot_marl.actions import UsualActions, check_action
+from godot_marl.codec import Reply
 from godot_marl.frames import FrameSaver
-from godot_marl.observations import ObservationChecker
 from godot_marl.options import Game, Options
+from godot_marl.outcomes import Books, Infos, Outcome
 from godot_marl.protocol import MAX_SEED, SceneDescription
 from godot_marl.worker import Worker
 
 logger = logging.getLogger(__name__)
 
-Infos = dict[str, dict[str, Any]]
-
-
-@dataclass
-class Outcome:
-    """What a reset or a step brought, for the agents that had a part in it.
-
-    Attributes:
-        observations, rewards, terminations, truncations, infos: By agent name; those who joined in the step come last.
-        turn: The agent whose turn it is; None in a scene without turns, and at the end of an episode.
-    """
-
-    observations: dict[str, Any]
-    rewards: dict[str, float]
-    terminations: dict[str, bool]
-    truncations: dict[str, bool]
-    infos: Infos
-    turn: str | None = None
+__all__ = ["Arena", "Infos", "Outcome", "check_seed"]
 
 
 class Arena:
@@ -67,8 +48,7 @@ class Arena:
         self._was_reset = False
         self._is_closed = False
         self._reply: Reply | None = None
-        self._last_observations: dict[str, Any] = {}
-        self._steps = 0
+        self._books: Books | None = None
         self._rng, _ = seeding.np_random(options.seed)
         self._frames = FrameSaver(options.render_path)
 
@@ -85,7 +65,9 @@ class Arena:
         self._leave_inherited_worker()
         if self._worker is None:
             worker = Worker(self._game, self.options)
-            self._take_scene(worker.start())
+            scene = worker.start()
+            self._take_scene(scene)
+            self._books = Books(scene, worker.layout, self.options)
             self._worker = worker
         assert self._scene is not None
         return self._scene
@@ -103,6 +85,7 @@ class Arena:
     def _take_scene(self, scene: SceneDescription) -> None:
         self._scene = scene
         self._slots = {agent.name: slot for slot, agent in enumerate(scene.agents)}
+        self._usual_actions = UsualActions({agent.name: agent.action_space for agent in scene.agents})
         self._observation_spaces = {
             agent.name: spaces.Dict(
                 observation=agent.observation_space,
@@ -112,12 +95,13 @@ class Arena:
             else agent.observation_space
             for agent in scene.agents
         }
-        self._checker = ObservationChecker(scene)
 
     @property
     def names(self) -> list[str]:
         """The names of all agents that can ever be there, in the order of the slots."""
-        return [agent.name for agent in self.scene.agents]
+        if self._scene is None:
+            self.start()
+        return list(self._slots)
 
     @property
     def policies(self) -> dict[str, str]:
@@ -183,12 +167,16 @@ class Arena:
         episode_seed = int(seed) if seed is not None else int(self._rng.integers(2**31))
         if options and not scene.takes_options:
             logger.debug("nothing in the scene has set_options; these options reach nobody: %s", options)
-        with self._worker_at_work() as worker:
+        worker, books = self._at_work()
+        try:
             self._reply = worker.reset({0: (episode_seed, options or {})})
             self._was_reset = True
-            self._steps = 0
             self.live = []
-            outcome = self._outcome(self._reply)
+            outcome = books.begin(self._reply)
+        except BaseException:
+            self._end_game()
+            raise
+        self.live = books.live
         for info in outcome.infos.values():
             info["seed"] = episode_seed
         return outcome
@@ -202,64 +190,17 @@ class Arena:
             GodotMarlError: The game failed; `reset` starts it again.
         """
         if self.options.checks:
-            for name, action in actions.items():
-                check_action(name, self.action_space(name), action)
-        with self._worker_at_work() as worker:
+            for name in self._usual_actions.others(actions):
+                check_action(name, self.action_space(name), actions[name])
+        worker, books = self._at_work()
+        try:
             self._reply = worker.step([{self._slots[name]: action for name, action in actions.items()}])
-            self._steps += 1
-            return self._outcome(self._reply)
-
-    def _outcome(self, reply: Reply) -> Outcome:
-        flags = reply.flags[0].tolist()
-        known = set(self.live)
-        joined = [name for name, slot in self._slots.items() if name not in known and flags[slot] & OBSERVED]
-        present = [*self.live, *joined]
-        for name in joined if self._steps else ():
-            if not flags[self._slots[name]] & JOINED:
-                raise self._broken_reply(name, "an agent that is observed though its episode was over")
-        observations = {name: self._observe(reply, name, flags[self._slots[name]]) for name in present}
-        infos = self._infos(reply, present)
-        for name in present:
-            if flags[self._slots[name]] & LEFT:
-                infos[name]["left"] = True
-        over_time = self.options.max_episode_steps is not None and self._steps >= self.options.max_episode_steps
-        terminations = {name: bool(flags[self._slots[name]] & TERMINATED) for name in present}
-        truncations = {
-            name: bool(flags[self._slots[name]] & TRUNCATED) or (over_time and not terminations[name])
-            for name in present
-        }
-        rewards = dict(zip(present, self._checker.rewards(reply, [self._slots[n] for n in present]), strict=True))
-        self._last_observations = dict(observations)
-        ended = {name for name in present if terminations[name] or truncations[name]}
-        self.live = [name for name in self._slots if name in observations and name not in ended]
-        turns = [name for name in self.live if flags[self._slots[name]] & TURN]
-        if self.scene.turns and self.live and len(turns) != 1:
-            raise self._broken_reply(", ".join(turns) or "turns", f"the turn of {len(turns)} agents")
-        return Outcome(observations, rewards, terminations, truncations, infos, turns[0] if turns else None)
-
-    def _observe(self, reply: Reply, name: str, flag: int) -> Any:
-        if not flag & OBSERVED:
-            if flag & LEFT:
-                return self._last_observations[name]
-            raise self._broken_reply(name, "neither an observation nor that it left")
-        assert self._worker is not None
-        slot = self._slots[name]
-        observation = self._worker.layout.observation(reply, 0, slot)
-        if self.options.checks:
-            self._checker.check(slot, observation)
-        mask = self._worker.layout.mask(reply, 0, slot)
-        if mask is not None and self.options.mask_in_observation:
-            return {"observation": observation, "action_mask": mask}
-        return observation
-
-    def _infos(self, reply: Reply, names: list[str]) -> Infos:
-        assert self._worker is not None
-        infos: Infos = {name: dict(reply.infos[0].get(name, {})) for name in names}
-        for name in names:
-            mask = self._worker.layout.mask(reply, 0, self._slots[name])
-            if mask is not None:
-                infos[name]["action_mask"] = mask
-        return infos
+            outcome = books.go_on(self._reply)
+        except BaseException:
+            self._end_game()
+            raise
+        self.live = books.live
+        return outcome
 
     # -- Pictures and the end ------------------------------------------------------------------------------------------
 
@@ -280,8 +221,12 @@ class Arena:
             return None
         if mode == "human" and not self._frames.is_wanted:
             return None
-        with self._worker_at_work() as worker:
+        worker, _ = self._at_work()
+        try:
             frame = worker.render()
+        except BaseException:
+            self._end_game()
+            raise
         self._frames.save(frame)
         return frame if mode == "rgb_array" else None
 
@@ -303,25 +248,22 @@ class Arena:
         if self._worker is not None and self._worker.is_inherited:
             self._forget_worker()
 
-    @contextlib.contextmanager
-    def _worker_at_work(self) -> Iterator[Worker]:
-        """A fault ends the game: whoever goes on begins with a reset, and so with a new game."""
+    def _at_work(self) -> tuple[Worker, Books]:
         assert self._worker is not None
-        try:
-            yield self._worker
-        except BaseException:
-            worker = self._forget_worker()
-            if worker is not None:
-                worker.close(patience=0.0)
-            raise
+        assert self._books is not None
+        return self._worker, self._books
+
+    def _end_game(self) -> None:
+        """End the game after a fault: whoever goes on begins with a reset, and so with a new game."""
+        worker = self._forget_worker()
+        if worker is not None:
+            worker.close(patience=0.0)
 
     def __del__(self) -> None:
         """End the game with the object, for those who forget to close."""
         # At Python's own end its supervisor does that, and threads can no longer be waited for.
         if getattr(self, "_worker", None) is not None and not sys.is_finalizing():
-            worker = self._forget_worker()
-            if worker is not None:
-                worker.close(patience=0.0)
+            self._end_game()
 
     def __getstate__(self) -> dict[str, Any]:
         """Carry options and handshake, never the game."""
@@ -330,7 +272,7 @@ class Arena:
             "_worker": None,
             "_reply": None,
             "_was_reset": False,
-            "_last_observations": {},
+            "_books": None,
             "live": [],
         }
 
@@ -375,16 +317,6 @@ class Arena:
                 remedy="Use a name of possible_agents.",
             )
         return scene
-
-    @staticmethod
-    def _broken_reply(where: str, got: str) -> errors.ProtocolError:
-        return errors.ProtocolError(
-            "The game's reply contradicts itself.",
-            where=where,
-            expected="slot flags as in docs/protocol.md, clause 6.3",
-            got=got,
-            remedy="Install the addon that belongs to this package: godot-marl addon install PROJECT_FOLDER.",
-        )
 
 
 def check_seed(seed: object) -> None:

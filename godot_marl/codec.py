@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -26,7 +26,11 @@ REPLY_HEADER = struct.Struct("<BBHIII")
 FRAME_HEADER = struct.Struct("<BBHIIIII")
 
 OBSERVED, TERMINATED, TRUNCATED, JOINED, LEFT, TURN = 1, 2, 4, 8, 16, 32
-_KNOWN_FLAGS = OBSERVED | TERMINATED | TRUNCATED | JOINED | LEFT | TURN
+# All bytes whose bits are known ones.
+_KNOWN_FLAGS = bytes(range(2 * TURN))
+
+# Fewer views than this are sooner made one by one.
+_FEW = 4
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,12 @@ class SpacePlan:
         """Plan for `space`, which must be one that `godot_marl.spaces.to_wire` takes."""
         self.space = space
         self.widths = dict.fromkeys(SECTIONS, 0)
+        self.leaves: list[tuple[Leaf, spaces.Space[Any]]] = []
         self._tree = self._plan(space)
+        # The leaf of a space that is one itself.
+        self.only_leaf = leaf = self._tree if isinstance(self._tree, Leaf) else None
+        # Whether the values are arrays that need no conversion.
+        self.is_view = leaf is not None and bool(leaf.shape) and leaf.dtype == SECTION_DTYPES[leaf.section]
 
     def _plan(self, space: spaces.Space[Any]) -> Any:
         if isinstance(space, spaces.Dict):
@@ -60,6 +69,7 @@ class SpacePlan:
         section = _section_of(dtype) if isinstance(space, spaces.Box) else _SECTION_OF_SPACE[type(space)]
         leaf = Leaf(section, self.widths[section], size, shape, dtype)
         self.widths[section] += size
+        self.leaves.append((leaf, space))
         return leaf
 
     def write(self, value: Any, rows: Mapping[str, np.ndarray[Any, Any]]) -> None:
@@ -123,11 +133,43 @@ class _Block:
             self.places.append(_Place(tuple(parts), plan))
         self.widths = {section: width for section, width in ends.items() if width}
 
-    def rows(self, block: Mapping[str, np.ndarray[Any, Any]], arena: int, slot: int) -> dict[str, np.ndarray[Any, Any]]:
+    @property
+    def is_discrete(self) -> bool:
+        """True if each slot has one Discrete space."""
+        return all(isinstance(place.plan.space, spaces.Discrete) for place in self.places)
+
+    def same_views(self, slots: int) -> tuple[str, int, tuple[int, ...]] | None:
+        """Where the values of the first slots lie, if they are views of one form: section, end, and shape of all."""
+        plans = [place.plan for place in self.places[:slots]]
+        leaf = plans[0].only_leaf
+        if leaf is None or any(plan.only_leaf != leaf or not plan.is_view for plan in plans):
+            return None
+        return leaf.section, slots * leaf.size, (slots, *leaf.shape)
+
+    def read(self, block: Mapping[str, np.ndarray[Any, Any]], arena: int, slot: int) -> Any:
+        parts, plan = self.places[slot]
+        if plan.is_view:
+            section, begin, end = parts[0]
+            elements = block[section][arena, begin:end]
+            shape = plan.leaves[0][0].shape
+            return elements if len(shape) == 1 else elements.reshape(shape)
+        return plan.read(self._rows(block, arena, slot))
+
+    def write(self, value: Any, block: Mapping[str, np.ndarray[Any, Any]], arena: int, slot: int) -> None:
+        parts, plan = self.places[slot]
+        if plan.only_leaf is not None:
+            section, begin, end = parts[0]
+            block[section][arena, begin:end] = np.asarray(value).reshape(plan.only_leaf.size)
+        else:
+            plan.write(value, self._rows(block, arena, slot))
+
+    def _rows(
+        self, block: Mapping[str, np.ndarray[Any, Any]], arena: int, slot: int
+    ) -> dict[str, np.ndarray[Any, Any]]:
         return {section: block[section][arena, begin:end] for section, begin, end in self.places[slot].parts}
 
 
-@dataclass
+@dataclass(slots=True)
 class Reply:
     """One reply to a reset or a step (section 6), decoded.
 
@@ -175,14 +217,24 @@ class Layout:
         self._has_state = state_space is not None
         self._actions = _Block([SpacePlan(space) for space in action_spaces], arenas)
         self._observations = _Block([SpacePlan(space) for space in observed], arenas)
+        self._same_views = self._observations.same_views(self.slots) if self.slots else None
         self._mask_begins = np.concatenate([[0], np.cumsum(mask_sizes, dtype=np.int64)]).tolist()
         self.step_size = STEP_HEADER.size + arenas * (
             self.slots + sum(np.dtype(SECTION_DTYPES[s]).itemsize * w for s, w in self._actions.widths.items())
         )
+        count = arenas * self.slots
+        self._discrete_step = (
+            struct.Struct(f"{STEP_HEADER.format}{count}q{count}s") if self._actions.is_discrete else None
+        )
         parts = self._plan_reply()
-        self.reply_size = REPLY_HEADER.size + sum(dtype.itemsize * count for _, dtype, count in parts)
-        self._parts = [part for part in parts if part[2]]
+        self.reply_size = REPLY_HEADER.size + sum(dtype.itemsize * arenas * width for _, dtype, width in parts)
         self._empty = {name: np.zeros((arenas, 0), dtype) for name, dtype, _ in parts}
+        self._parts: list[tuple[str, np.dtype[Any], tuple[int, int], int]] = []
+        begin = REPLY_HEADER.size
+        for name, dtype, width in parts:
+            if width:
+                self._parts.append((name, dtype, (arenas, width), begin))
+            begin += dtype.itemsize * arenas * width
 
     def _plan_reply(self) -> list[tuple[str, np.dtype[Any], int]]:
         widths = self._observations.widths
@@ -193,7 +245,7 @@ class Layout:
             ("masks", "u1", self._mask_begins[-1]),
             ("u8", "u1", widths.get("u8", 0)),
         ]
-        return [(name, np.dtype(dtype), self.arenas * width) for name, dtype, width in order]
+        return [(name, np.dtype(dtype), width) for name, dtype, width in order]
 
     def encode_step(self, request: int, actions: Sequence[Mapping[int, Any]]) -> bytes:
         """A step request (section 5).
@@ -202,6 +254,12 @@ class Layout:
             request: Its number, 0 to 2**32 - 1.
             actions: For each arena the actions by slot; a slot that is left out has none.
         """
+        if self._discrete_step is not None:
+            # What is no integer to struct may still be one to NumPy.
+            try:
+                return self._encode_discrete(self._discrete_step, request, actions)
+            except (struct.error, TypeError):
+                pass
         block = {
             section: np.zeros((self.arenas, width), SECTION_DTYPES[section])
             for section, width in self._actions.widths.items()
@@ -209,10 +267,20 @@ class Layout:
         given = np.zeros((self.arenas, self.slots), np.uint8)
         for arena, by_slot in enumerate(actions):
             for slot, action in by_slot.items():
-                self._actions.places[slot].plan.write(action, self._actions.rows(block, arena, slot))
+                self._actions.write(action, block, arena, slot)
                 given[arena, slot] = 1
         header = STEP_HEADER.pack(KIND_STEP, 0, 0, request)
         return b"".join([header, *(section.tobytes() for section in block.values()), given.tobytes()])
+
+    def _encode_discrete(self, form: struct.Struct, request: int, actions: Sequence[Mapping[int, Any]]) -> bytes:
+        numbers: list[Any] = [0] * (self.arenas * self.slots)
+        given = bytearray(self.arenas * self.slots)
+        for arena, by_slot in enumerate(actions):
+            begin = arena * self.slots
+            for slot, action in by_slot.items():
+                numbers[begin + slot] = action
+                given[begin + slot] = 1
+        return form.pack(KIND_STEP, 0, 0, request, *numbers, given)
 
     def decode_reply(self, message: bytes | bytearray) -> Reply:
         """Read a reply (section 6). The arrays are writable, and nothing changes them later.
@@ -228,17 +296,14 @@ class Layout:
         if len(message) != self.reply_size + tail_size:
             raise _malformed("a reply", f"{self.reply_size} + {tail_size} bytes", f"{len(message)} bytes")
         block = bytearray(message)
-        arrays = dict(self._empty)
-        begin = REPLY_HEADER.size
-        for name, dtype, count in self._parts:
-            arrays[name] = np.frombuffer(block, dtype, count, begin).reshape(self.arenas, -1)
-            begin += dtype.itemsize * count
-        slot_flags = arrays["flags"]
-        if int(np.bitwise_or.reduce(slot_flags, axis=None)) & ~_KNOWN_FLAGS:
+        arrays = self._empty.copy()
+        for name, dtype, shape, begin in self._parts:
+            arrays[name] = np.ndarray(shape, dtype, block, begin)
+        rewards, slot_flags, masks = arrays.pop("rewards"), arrays.pop("flags"), arrays.pop("masks")
+        if slot_flags.tobytes().translate(None, _KNOWN_FLAGS):
             raise _malformed("a reply", "slot flags of clause 6.3", f"{slot_flags.tolist()}")
-        sections = {section: arrays[section] for section in SECTIONS}
-        infos = self._decode_tail(bytes(block[begin:])) if tail_size else [{} for _ in range(self.arenas)]
-        return Reply(request, frames, arrays["rewards"], slot_flags, arrays["masks"], sections, infos)
+        infos = self._decode_tail(bytes(block[self.reply_size :])) if tail_size else [{} for _ in range(self.arenas)]
+        return Reply(request, frames, rewards, slot_flags, masks, arrays, infos)
 
     def _decode_tail(self, tail: bytes) -> list[dict[str, dict[str, Any]]]:
         try:
@@ -256,8 +321,22 @@ class Layout:
 
     def observation(self, reply: Reply, arena: int, slot: int) -> Any:
         """One agent's observation, without its mask."""
-        rows = self._observations.rows(reply.sections, arena, slot)
-        return self._observations.places[slot].plan.read(rows)
+        return self._observations.read(reply.sections, arena, slot)
+
+    def observations(self, reply: Reply, arena: int, slots: Sequence[int]) -> list[Any]:
+        """The observations of the agents in these slots, without their masks."""
+        if self._same_views is None or len(slots) < _FEW:
+            return [self.observation(reply, arena, slot) for slot in slots]
+        section, end, shape = self._same_views
+        views = list(reply.sections[section][arena, :end].reshape(shape))
+        return [views[slot] for slot in slots]
+
+    def observation_leaves(self) -> Iterator[tuple[int, str, int, spaces.Space[Any]]]:
+        """For each leaf of the observations: its slot, its section, where it begins there, and its space."""
+        for slot, place in enumerate(self._observations.places[: self.slots]):
+            begins = {section: begin for section, begin, _ in place.parts}
+            for leaf, space in place.plan.leaves:
+                yield slot, leaf.section, begins[leaf.section] + leaf.begin, space
 
     def state(self, reply: Reply, arena: int) -> Any:
         """The arena's state; only where there is a state space."""
@@ -269,6 +348,16 @@ class Layout:
         """One agent's action mask, int8 as in PettingZoo's classic games, or None."""
         begin, end = self._mask_begins[slot : slot + 2]
         return reply.masks[arena, begin:end].astype(np.int8) if end > begin else None
+
+    @property
+    def has_masks(self) -> bool:
+        """True if an agent has an action mask."""
+        return bool(self._mask_begins[-1])
+
+    def masks(self, reply: Reply, arena: int, slots: Sequence[int]) -> list[np.ndarray[Any, Any] | None]:
+        """The action masks of the agents in these slots, as `mask` has them."""
+        row, begins = reply.masks[arena].astype(np.int8), self._mask_begins
+        return [row[begins[slot] : begins[slot + 1]] if begins[slot + 1] > begins[slot] else None for slot in slots]
 
 
 def encode_reset(request: int, arenas: Mapping[int, tuple[int, Mapping[str, Any]]]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The socket to one game: a WebSocket server for a single client, with a deadline on every wait.
 
-The WebSocket protocol itself is the Sans-I/O layer of `websockets`; here is the socket only, because that is the
-fastest way to a round trip.
+The WebSocket protocol itself is the Sans-I/O layer of `websockets`, with a short way around it for whole messages
+(`godot_marl.framing`); here is the socket only, because that is the fastest way to a round trip.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import hmac
 import http
 import logging
+import os
+import select
 import selectors
 import socket
 import time
@@ -16,13 +18,14 @@ from collections.abc import Callable, Sequence
 
 from websockets.datastructures import Headers
 from websockets.exceptions import NegotiationError
-from websockets.frames import Close, Frame, Opcode
+from websockets.frames import Close
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from godot_marl import errors
+from godot_marl.framing import FrameReader, header_of
 from godot_marl.protocol import CLOSE_PROTOCOL, CLOSE_VERSION, SUBPROTOCOL, SUBPROTOCOL_PREFIX, version_error
 
 logger = logging.getLogger(__name__)
@@ -36,6 +39,10 @@ _CHUNK = 1 << 16
 _MAX_MESSAGE = 1 << 26
 _UPGRADE_TIMEOUT = 10.0
 _CHECK_INTERVAL = 0.1
+# About as long as it takes to fall asleep and to be woken.
+SPIN_SECONDS = 0.0002
+# poll() counts milliseconds in 32 bits.
+_LONGEST_SLEEP = 3600.0
 
 
 class Listener:
@@ -224,14 +231,20 @@ class _Upgrade:
 
 
 class Link:
-    """The open connection to one game. Made by `Listener.accept`."""
+    """The open connection to one game. Made by `Listener.accept`.
 
-    def __init__(self, client: socket.socket, protocol: ServerProtocol) -> None:
+    Attributes:
+        spin_seconds: How long `receive` asks for news again and again before it sleeps; 0 where a core is too dear for
+            that, because many games are waited for.
+    """
+
+    def __init__(self, client: socket.socket, protocol: ServerProtocol, spin_seconds: float = SPIN_SECONDS) -> None:
+        self.spin_seconds = spin_seconds
         self._socket = client
         self._protocol = protocol
+        self._reader = FrameReader(protocol)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._fragments: list[bytes] = []
-        self._messages: list[str | bytes] = []
+        self._socket.setblocking(False)
 
     def send(self, message: str | bytes, deadline: float) -> None:
         """Send one message.
@@ -242,11 +255,13 @@ class Link:
         """
         if self._protocol.state is not State.OPEN:
             raise ConnectionResetError("the game closed the connection")
-        if isinstance(message, str):
-            self._protocol.send_text(message.encode())
+        is_text = isinstance(message, str)
+        data = message.encode() if isinstance(message, str) else message
+        header = header_of(data, is_text=is_text)
+        if len(data) <= _CHUNK or not hasattr(self._socket, "sendmsg"):
+            self._send(header + data, deadline)
         else:
-            self._protocol.send_binary(message)
-        self._flush(deadline)
+            self._send(data, deadline, header)
 
     def receive(self, deadline: float) -> str | bytes:
         """Wait for the next message.
@@ -256,32 +271,44 @@ class Link:
             TimeoutError: Nothing came until the deadline.
             ProtocolError: What came is no WebSocket message, or too large.
         """
-        while not self._messages:
-            self._socket.settimeout(_remaining(deadline))
-            data = self._socket.recv(_CHUNK)
-            if data:
-                self._protocol.receive_data(data)
-            else:
-                self._protocol.receive_eof()
-            for frame in self._protocol.events_received():
-                self._take(frame)
+        messages = self._reader.messages
+        while not messages:
+            count = self._read(deadline)
+            self._reader.take(count)
             self._flush(deadline)
-            if not self._messages and (not data or self._protocol.state is not State.OPEN):
+            if not messages and (not count or self._protocol.state is not State.OPEN):
                 self._raise_closed()
-        return self._messages.pop(0)
+        return messages.popleft()
 
-    def _take(self, frame: object) -> None:
-        if not isinstance(frame, Frame) or frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
-            return
-        opcode = frame.opcode
-        if opcode is not Opcode.CONT:
-            self._fragments = []
-            self._is_text = opcode is Opcode.TEXT
-        self._fragments.append(bytes(frame.data))
-        if frame.fin:
-            data = self._fragments[0] if len(self._fragments) == 1 else b"".join(self._fragments)
-            self._fragments = []
-            self._messages.append(bytes(data).decode("utf-8", "replace") if self._is_text else data)
+    def _read(self, deadline: float) -> int:
+        """Wait for bytes and read them; 0 at the end of the stream."""
+        space = self._reader.space
+        now = time.monotonic()
+        awake = min(now + self.spin_seconds, deadline)
+        while now < deadline:
+            try:
+                return self._socket.recv_into(space)
+            except BlockingIOError:
+                now = time.monotonic()
+            # A game that answers at once does so before a process that sleeps would have been woken.
+            if now < awake:
+                _give_way()
+            else:
+                _wait(self._socket, deadline - now)
+                now = time.monotonic()
+        raise TimeoutError
+
+    def _send(self, data: bytes, deadline: float, header: bytes = b"") -> None:
+        unsent = memoryview(data)
+        while header or unsent:
+            remaining = _remaining(deadline)
+            try:
+                count = self._socket.sendmsg([header, unsent]) if header else self._socket.send(unsent)
+            except BlockingIOError:
+                _wait(self._socket, remaining, for_sending=True)
+                continue
+            unsent = unsent[max(0, count - len(header)) :]
+            header = header[count:]
 
     def _raise_closed(self) -> None:
         error = self._protocol.parser_exc
@@ -298,8 +325,7 @@ class Link:
     def _flush(self, deadline: float) -> None:
         for data in self._protocol.data_to_send():
             if data:
-                self._socket.settimeout(_remaining(deadline))
-                self._socket.sendall(data)
+                self._send(data, deadline)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Close, without waiting for the game. Safe to call twice."""
@@ -322,3 +348,24 @@ def _remaining(deadline: float) -> float:
     if remaining <= 0:
         raise TimeoutError
     return remaining
+
+
+def _give_way() -> None:
+    """Let another process have the core, if one waits for it."""
+    if hasattr(os, "sched_yield"):
+        os.sched_yield()
+    else:
+        time.sleep(0)
+
+
+def _wait(client: socket.socket, seconds: float, *, for_sending: bool = False) -> None:
+    """Sleep until the socket can be read or written, or about `seconds` are over."""
+    seconds = min(seconds, _LONGEST_SLEEP)
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(client, select.POLLOUT if for_sending else select.POLLIN)
+        poll.poll(seconds * 1000)
+    elif for_sending:
+        select.select([], [client], [client], seconds)
+    else:
+        select.select([client], [], [], seconds)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
-from godot_marl.codec import Reply
+from godot_marl.codec import SECTION_DTYPES, Layout, Reply
 from godot_marl.errors import InvalidObservationError
 from godot_marl.protocol import AgentDescription, SceneDescription
 from godot_marl.spaces import leaves
@@ -28,6 +29,16 @@ class ObservationChecker:
     def __init__(self, scene: SceneDescription) -> None:
         self._agents = scene.agents
         self._warned: set[int] = set()
+        self._ranges = _ranges_of(scene.layout())
+
+    def suspects(self, reply: Reply, arena: int) -> Collection[int]:
+        """The slots whose part of the reply holds something that `check` may find wrong, all looked at at once."""
+        suspects: Collection[int] = ()
+        for section in self._ranges:
+            found = section.outside(reply.sections[section.name][arena])
+            if found:
+                suspects = {*suspects, *found}
+        return suspects
 
     def check(self, slot: int, observation: Any) -> None:
         """Check the observation of the agent in this slot.
@@ -53,7 +64,7 @@ class ObservationChecker:
                     f"space {space}: {outside}. It is passed on unclipped; widen "
                     "get_observation_space(). This is said once for each agent.",
                     ObservationOutOfBoundsWarning,
-                    stacklevel=7,
+                    stacklevel=_levels_to_caller(),
                 )
 
     def rewards(self, reply: Reply, slots: Sequence[int]) -> list[float]:
@@ -62,7 +73,12 @@ class ObservationChecker:
         Raises:
             InvalidObservationError: One is NaN.
         """
-        rewards: list[float] = reply.rewards[0, slots].tolist()
+        everybody: list[float] = reply.rewards[0].tolist()
+        rewards = [everybody[slot] for slot in slots]
+        # One that is NaN makes the sum NaN; infinite ones of both signs do, too.
+        total = sum(rewards)
+        if total == total:
+            return rewards
         for slot, reward in zip(slots, rewards, strict=True):
             if reward != reward:
                 agent = self._agents[slot]
@@ -74,6 +90,85 @@ class ObservationChecker:
                     remedy="Look for a division by zero or a root of a negative number in get_reward().",
                 )
         return rewards
+
+
+class _Section:
+    """Between which numbers each element of one section must lie."""
+
+    def __init__(self, name: str, width: int) -> None:
+        self.name = name
+        dtype = np.dtype(SECTION_DTYPES[name])
+        self.low = np.zeros(width, dtype)
+        self.high = np.zeros(width, dtype)
+        # Which slot an element belongs to.
+        self.slots = np.zeros(width, np.int64)
+        self._width = width
+        self._is_unbounded = False
+
+    def close(self) -> _Section:
+        """Note what all ranges have in common."""
+        self._is_unbounded = bool(np.isneginf(self.low).all() and np.isposinf(self.high).all())
+        return self
+
+    @property
+    def is_whole_type(self) -> bool:
+        """True if every number of the section's type is allowed, as in pictures."""
+        if self.low.dtype.kind == "f":
+            return False
+        limits = np.iinfo(self.low.dtype)
+        return bool((self.low == limits.min).all() and (self.high == limits.max).all())
+
+    def outside(self, row: np.ndarray[Any, Any]) -> Sequence[int]:
+        """The slots that have an element outside its range, or one that is NaN."""
+        # The state, which nobody checks, lies behind the observations.
+        row = row[: self._width]
+        inside = row == row if self._is_unbounded else (row >= self.low) & (row <= self.high)
+        # A search through bytes costs less than a reduction.
+        if b"\0" not in inside.tobytes():
+            return ()
+        slots: list[int] = self.slots[~inside].tolist()
+        return slots
+
+
+def _ranges_of(layout: Layout) -> list[_Section]:
+    leaves = list(layout.observation_leaves())
+    ends: dict[str, int] = {}
+    for _, name, begin, space in leaves:
+        ends[name] = begin + _size_of(space)
+    sections = {name: _Section(name, end) for name, end in ends.items()}
+    for slot, name, begin, space in leaves:
+        section = sections[name]
+        part = slice(begin, begin + _size_of(space))
+        section.low[part], section.high[part] = _range_of(space)
+        section.slots[part] = slot
+    return [section.close() for section in sections.values() if not section.is_whole_type]
+
+
+def _size_of(space: spaces.Space[Any]) -> int:
+    return int(np.prod(space.shape or (), dtype=np.int64))
+
+
+def _range_of(space: spaces.Space[Any]) -> tuple[Any, Any]:
+    """The smallest and the largest value of each element."""
+    match space:
+        case spaces.Box():
+            return space.low.ravel(), space.high.ravel()
+        case spaces.Discrete():
+            # As an array, because a range beyond 64 bits wraps there without a word, and `check` has the last one.
+            start = np.array([space.start])
+            return start, start + (space.n - 1)
+        case spaces.MultiDiscrete():
+            return space.start, space.start + space.nvec - 1
+    return 0, 1
+
+
+def _levels_to_caller() -> int:
+    """For a warning of the calling function: how far up the code is that is not of this package."""
+    level, frame = 1, sys._getframe(1)
+    package = __name__.partition(".")[0] + "."
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(package):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _is_inside(space: spaces.Space[Any], value: Any) -> bool:

@@ -54,6 +54,8 @@ class GameProcess:
         self._folder = tempfile.TemporaryDirectory(prefix="godot-marl-", ignore_cleanup_errors=True)
         self._log = Path(self._folder.name) / "output.txt"
         self._log.touch()
+        # Open all the time, because it is looked at in every step.
+        self._fresh = self._log.open("rb", buffering=0)
         self._seen = 0
         logger.debug("starting %s", self.command)
         self._supervisor = subprocess.Popen(  # noqa: S603 - our own program
@@ -130,13 +132,14 @@ class GameProcess:
     def fresh_output(self) -> str:
         """What the game has printed since this was last asked; almost free if that is nothing."""
         try:
-            size = os.stat(self._log).st_size
+            # The cheapest question that there is about a file's size.
+            size = self._fresh.seek(0, os.SEEK_END)
             if size == self._seen:
                 return ""
-            with self._log.open("rb") as log:
-                log.seek(self._seen)
-                text = log.read(size - self._seen)
-        except OSError:
+            self._fresh.seek(self._seen)
+            text = self._fresh.read(size - self._seen)
+        except (OSError, ValueError):
+            # Gone, or closed by `close`.
             return ""
         self._seen = size
         return text.decode("utf-8", "replace")
@@ -162,6 +165,7 @@ class GameProcess:
         self._reader.join(10.0)
         if self._supervisor.stdout is not None:
             self._supervisor.stdout.close()
+        self._fresh.close()
         self._folder.cleanup()
 
 
