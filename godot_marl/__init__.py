@@ -6,12 +6,14 @@ from godot_marl import errors
 from godot_marl.aec import env, raw_env
 from godot_marl.gym import ENV_ID, GodotEnv
 from godot_marl.parallel import GodotParallelEnv, parallel_env
+from godot_marl.vector import GodotVectorEnv, vector_env
 from godot_marl.version import __version__
 from godot_marl.wrappers import PaddedEnv, pad_agents
 
 __all__ = [
     "GodotEnv",
     "GodotParallelEnv",
+    "GodotVectorEnv",
     "PaddedEnv",
     "__version__",
     "env",
@@ -19,6 +21,7 @@ __all__ = [
     "pad_agents",
     "parallel_env",
     "raw_env",
+    "vector_env",
 ]
 
 gymnasium.register(id=ENV_ID, entry_point="godot_marl.gym:GodotEnv")

@@ -14,16 +14,15 @@ from gymnasium.utils import seeding
 
 from godot_marl import errors
 from godot_marl.actions import UsualActions, check_action
+from godot_marl.calls import check_seed, closed_error, reset_needed_error
 from godot_marl.codec import Reply
 from godot_marl.frames import FrameSaver
 from godot_marl.options import Game, Options
-from godot_marl.outcomes import Books, Infos, Outcome
-from godot_marl.protocol import MAX_SEED, SceneDescription
+from godot_marl.outcomes import Books, Outcome
+from godot_marl.protocol import SceneDescription
 from godot_marl.worker import Worker
 
 logger = logging.getLogger(__name__)
-
-__all__ = ["Arena", "Infos", "Outcome", "check_seed"]
 
 
 class Arena:
@@ -280,13 +279,7 @@ class Arena:
 
     def _check_open(self) -> None:
         if self._is_closed:
-            raise errors.ClosedEnvironmentError(
-                "The environment was closed.",
-                where=str(self._game or "the environment"),
-                expected="an open environment",
-                got="a call after close()",
-                remedy="Make a new one.",
-            )
+            raise closed_error(self._game)
 
     def check_reset(self, method: str) -> None:
         """Check that there is an episode.
@@ -298,13 +291,7 @@ class Arena:
         self._check_open()
         self._leave_inherited_worker()
         if not self._was_reset:
-            raise errors.ResetNeededError(
-                f"{method}() was called before reset().",
-                where=f"{method}()",
-                expected="a call of reset() first",
-                got="none, or the game failed since",
-                remedy="Call reset().",
-            )
+            raise reset_needed_error(method)
 
     def _check_agent(self, agent: str) -> SceneDescription:
         scene = self.scene
@@ -317,16 +304,3 @@ class Arena:
                 remedy="Use a name of possible_agents.",
             )
         return scene
-
-
-def check_seed(seed: object) -> None:
-    """Check the seed of a reset.
-
-    Raises:
-        InvalidOptionError: It is neither None nor an integer from 0 to 2**63 - 1.
-    """
-    if seed is None:
-        return
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed <= MAX_SEED:
-        expected = f"an integer from 0 to {MAX_SEED}"
-        raise errors.InvalidOptionError("The seed is out of range.", where="seed", expected=expected, got=repr(seed))

@@ -21,6 +21,10 @@ SECTIONS = ("f64", "i64", "f32", "i32", "u8")
 SECTION_DTYPES = {"f64": "<f8", "i64": "<i8", "f32": "<f4", "i32": "<i4", "u8": "u1"}
 
 KIND_STEP, KIND_REPLY, KIND_FRAME = 1, 2, 3
+# In a step request: arenas may be reset within the step (5.4). In a reply: some were (6.5).
+FLAG_AUTORESET = FLAG_NEXT = 1
+# What a step request orders of an arena (5.4).
+NO_ORDER, RESET_IF_OVER, RESET = 0, 1, 2
 STEP_HEADER = struct.Struct("<BBHI")
 REPLY_HEADER = struct.Struct("<BBHIII")
 FRAME_HEADER = struct.Struct("<BBHIIIII")
@@ -52,9 +56,9 @@ class SpacePlan:
         self.space = space
         self.widths = dict.fromkeys(SECTIONS, 0)
         self.leaves: list[tuple[Leaf, spaces.Space[Any]]] = []
-        self._tree = self._plan(space)
+        self.tree = self._plan(space)
         # The leaf of a space that is one itself.
-        self.only_leaf = leaf = self._tree if isinstance(self._tree, Leaf) else None
+        self.only_leaf = leaf = self.tree if isinstance(self.tree, Leaf) else None
         # Whether the values are arrays that need no conversion.
         self.is_view = leaf is not None and bool(leaf.shape) and leaf.dtype == SECTION_DTYPES[leaf.section]
 
@@ -74,7 +78,7 @@ class SpacePlan:
 
     def write(self, value: Any, rows: Mapping[str, np.ndarray[Any, Any]]) -> None:
         """Store `value` in one slot's part of each section."""
-        self._write(self._tree, value, rows)
+        self._write(self.tree, value, rows)
 
     def _write(self, tree: Any, value: Any, rows: Mapping[str, np.ndarray[Any, Any]]) -> None:
         if isinstance(tree, Leaf):
@@ -88,7 +92,7 @@ class SpacePlan:
 
     def read(self, rows: Mapping[str, np.ndarray[Any, Any]]) -> Any:
         """The value in one slot's part of each section; a view where the type needs no conversion."""
-        return self._read(self._tree, rows)
+        return self._read(self.tree, rows)
 
     def _read(self, tree: Any, rows: Mapping[str, np.ndarray[Any, Any]]) -> Any:
         if isinstance(tree, Leaf):
@@ -169,6 +173,10 @@ class _Block:
         return {section: block[section][arena, begin:end] for section, begin, end in self.places[slot].parts}
 
 
+# A part of a reply that is not empty: its name, type, elements for each arena, and where it begins.
+_Part = tuple[str, np.dtype[Any], int, int]
+
+
 @dataclass(slots=True)
 class Reply:
     """One reply to a reset or a step (section 6), decoded.
@@ -181,6 +189,8 @@ class Reply:
         masks: Uint8, shape (arenas, numbers of all masks).
         sections: For each section an array of shape (arenas, elements of all slots and the state).
         infos: For each arena the infos by agent name.
+        reset: The arenas that were reset in the step, in order (6.5).
+        next: How the next episodes of these arenas begin, with a row for each of them; None if there are none.
     """
 
     request: int
@@ -190,6 +200,8 @@ class Reply:
     masks: np.ndarray[Any, Any]
     sections: dict[str, np.ndarray[Any, Any]]
     infos: list[dict[str, dict[str, Any]]] = field(default_factory=list)
+    reset: Sequence[int] = ()
+    next: Reply | None = None
 
 
 class Layout:
@@ -229,12 +241,15 @@ class Layout:
         parts = self._plan_reply()
         self.reply_size = REPLY_HEADER.size + sum(dtype.itemsize * arenas * width for _, dtype, width in parts)
         self._empty = {name: np.zeros((arenas, 0), dtype) for name, dtype, _ in parts}
-        self._parts: list[tuple[str, np.dtype[Any], tuple[int, int], int]] = []
+        self._parts: list[_Part] = []
         begin = REPLY_HEADER.size
         for name, dtype, width in parts:
             if width:
-                self._parts.append((name, dtype, (arenas, width), begin))
+                self._parts.append((name, dtype, width, begin))
             begin += dtype.itemsize * arenas * width
+        # The second part of clause 6.5 has no rewards.
+        self._next_parts = [part for part in self._parts if part[0] != "rewards"]
+        self._next_size = sum(dtype.itemsize * width for _, dtype, width, _ in self._next_parts)
 
     def _plan_reply(self) -> list[tuple[str, np.dtype[Any], int]]:
         widths = self._observations.widths
@@ -282,6 +297,27 @@ class Layout:
                 given[begin + slot] = 1
         return form.pack(KIND_STEP, 0, 0, request, *numbers, given)
 
+    def encode_rows(
+        self,
+        request: int,
+        sections: Mapping[str, np.ndarray[Any, Any]],
+        marks: np.ndarray[Any, Any],
+        orders: np.ndarray[Any, Any],
+        seeds: np.ndarray[Any, Any],
+    ) -> bytes:
+        """A step request of actions that are blocks already, with orders (5.4).
+
+        Args:
+            request: Its number, 0 to 2**32 - 1.
+            sections: For each section that the actions use, the elements of all arenas and slots in order.
+            marks: Uint8, one for each arena and slot: 1 where the slot has an action.
+            orders: Uint8, one for each arena: NO_ORDER, RESET_IF_OVER or RESET.
+            seeds: Int64, one for each arena: the seed of its next episode.
+        """
+        header = STEP_HEADER.pack(KIND_STEP, FLAG_AUTORESET, 0, request)
+        blocks = [sections[name].tobytes() for name in self._actions.widths]
+        return b"".join([header, *blocks, marks.tobytes(), orders.tobytes(), seeds.astype("<i8").tobytes()])
+
     def decode_reply(self, message: bytes | bytearray) -> Reply:
         """Read a reply (section 6). The arrays are writable, and nothing changes them later.
 
@@ -291,33 +327,61 @@ class Layout:
         if len(message) < self.reply_size:
             raise _malformed("a reply", f"at least {self.reply_size} bytes", f"{len(message)} bytes")
         kind, flags, reserved, request, tail_size, frames = REPLY_HEADER.unpack_from(message)
-        if kind != KIND_REPLY or flags or reserved:
-            raise _malformed("a reply", "kind 2, flags 0", f"kind {kind}, flags {flags}, {reserved}")
-        if len(message) != self.reply_size + tail_size:
-            raise _malformed("a reply", f"{self.reply_size} + {tail_size} bytes", f"{len(message)} bytes")
+        if kind != KIND_REPLY or flags > FLAG_NEXT or reserved:
+            raise _malformed("a reply", "kind 2, flags 0 or 1", f"kind {kind}, flags {flags}, {reserved}")
         block = bytearray(message)
-        arrays = self._empty.copy()
-        for name, dtype, shape, begin in self._parts:
-            arrays[name] = np.ndarray(shape, dtype, block, begin)
+        reset: Sequence[int] = self._decode_marks(block) if flags else ()
+        size = self.reply_size + (self.arenas + len(reset) * self._next_size if flags else 0)
+        if len(message) != size + tail_size:
+            raise _malformed("a reply", f"{size} + {tail_size} bytes", f"{len(message)} bytes")
+        reply = self._decode_part(block, self._parts, self.arenas, 0)
+        reply.request, reply.frames, reply.reset = request, frames, reset
+        if reset:
+            reply.next = self._decode_part(block, self._next_parts, len(reset), self.reply_size + self.arenas)
+        if tail_size:
+            self._decode_tail(bytes(block[size:]), reply)
+        return reply
+
+    def _decode_marks(self, block: bytearray) -> Sequence[int]:
+        marks = bytes(block[self.reply_size : self.reply_size + self.arenas])
+        if len(marks) < self.arenas or marks.translate(None, b"\0\1"):
+            raise _malformed("a reply", f"{self.arenas} marks of 0 or 1", repr(marks))
+        return [arena for arena, mark in enumerate(marks) if mark]
+
+    def _decode_part(self, block: bytearray, parts: Sequence[_Part], arenas: int, begin: int) -> Reply:
+        arrays = {name: empty[:arenas] for name, empty in self._empty.items()}
+        if parts is self._parts:
+            for name, dtype, width, offset in parts:
+                arrays[name] = np.ndarray((arenas, width), dtype, block, offset)
+        else:
+            for name, dtype, width, _ in parts:
+                arrays[name] = np.ndarray((arenas, width), dtype, block, begin)
+                begin += dtype.itemsize * arenas * width
         rewards, slot_flags, masks = arrays.pop("rewards"), arrays.pop("flags"), arrays.pop("masks")
         if slot_flags.tobytes().translate(None, _KNOWN_FLAGS):
             raise _malformed("a reply", "slot flags of clause 6.3", f"{slot_flags.tolist()}")
-        infos = self._decode_tail(bytes(block[self.reply_size :])) if tail_size else [{} for _ in range(self.arenas)]
-        return Reply(request, frames, rewards, slot_flags, masks, arrays, infos)
+        return Reply(0, 0, rewards, slot_flags, masks, arrays, [{} for _ in range(arenas)])
 
-    def _decode_tail(self, tail: bytes) -> list[dict[str, dict[str, Any]]]:
+    def _decode_tail(self, tail: bytes, reply: Reply) -> None:
         try:
-            infos = json.loads(tail)["infos"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            members = json.loads(tail)
+            infos = members.get("infos", reply.infos)
+            next_infos = members.get("next_infos", [])
+            if not members.keys() & {"infos", "next_infos"}:
+                raise KeyError("infos")
+        except (ValueError, KeyError, AttributeError, RecursionError) as error:
             raise _malformed("the tail of a reply", "a JSON object with infos", repr(tail[:100])) from error
-        well_formed = (
-            isinstance(infos, list)
-            and len(infos) == self.arenas
-            and all(isinstance(a, dict) and all(isinstance(i, dict) for i in a.values()) for a in infos)
-        )
-        if not well_formed:
-            raise _malformed("the tail of a reply", f"{self.arenas} objects of infos", repr(tail[:100]))
-        return list(infos)
+        for count, by_arena in ((self.arenas, infos), (len(reply.reset), next_infos or [{} for _ in reply.reset])):
+            well_formed = (
+                isinstance(by_arena, list)
+                and len(by_arena) == count
+                and all(isinstance(a, dict) and all(isinstance(i, dict) for i in a.values()) for a in by_arena)
+            )
+            if not well_formed:
+                raise _malformed("the tail of a reply", f"{count} objects of infos", repr(tail[:100]))
+        reply.infos = infos
+        if reply.next is not None and next_infos:
+            reply.next.infos = next_infos
 
     def observation(self, reply: Reply, arena: int, slot: int) -> Any:
         """One agent's observation, without its mask."""

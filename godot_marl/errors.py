@@ -61,6 +61,10 @@ class ResetNeededError(GodotMarlError, RuntimeError):
     """`step`, `render` or `state` was called before `reset`."""
 
 
+class StepOrderError(GodotMarlError, RuntimeError):
+    """`step_wait` was called without `step_async`, or something else before `step_wait`."""
+
+
 class ClosedEnvironmentError(GodotMarlError, RuntimeError):
     """The environment was used after `close`."""
 

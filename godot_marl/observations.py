@@ -40,6 +40,12 @@ class ObservationChecker:
                 suspects = {*suspects, *found}
         return suspects
 
+    def suspects_of_all(self, reply: Reply) -> list[tuple[int, int]]:
+        """The same of all arenas of the reply: (arena, slot)."""
+        if all(section.is_fine(reply.sections[section.name]) for section in self._ranges):
+            return []
+        return [(arena, slot) for arena in range(len(reply.flags)) for slot in self.suspects(reply, arena)]
+
     def check(self, slot: int, observation: Any) -> None:
         """Check the observation of the agent in this slot.
 
@@ -67,13 +73,13 @@ class ObservationChecker:
                     stacklevel=_levels_to_caller(),
                 )
 
-    def rewards(self, reply: Reply, slots: Sequence[int]) -> list[float]:
-        """The rewards of the agents in these slots.
+    def rewards(self, reply: Reply, slots: Sequence[int], arena: int = 0) -> list[float]:
+        """The rewards of the agents in these slots of an arena.
 
         Raises:
             InvalidObservationError: One is NaN.
         """
-        everybody: list[float] = reply.rewards[0].tolist()
+        everybody: list[float] = reply.rewards[arena].tolist()
         rewards = [everybody[slot] for slot in slots]
         # One that is NaN makes the sum NaN; infinite ones of both signs do, too.
         total = sum(rewards)
@@ -117,6 +123,12 @@ class _Section:
             return False
         limits = np.iinfo(self.low.dtype)
         return bool((self.low == limits.min).all() and (self.high == limits.max).all())
+
+    def is_fine(self, rows: np.ndarray[Any, Any]) -> bool:
+        """True if no element of any row is outside its range."""
+        rows = rows[:, : self._width]
+        inside = rows == rows if self._is_unbounded else (rows >= self.low) & (rows <= self.high)
+        return b"\0" not in inside.tobytes()
 
     def outside(self, row: np.ndarray[Any, Any]) -> Sequence[int]:
         """The slots that have an element outside its range, or one that is NaN."""

@@ -46,6 +46,8 @@ class Options:
         turn_timeout: In a scene whose agents take turns: seconds of the game until it must be somebody's turn.
         seed: Seeds the generator of the seeds for resets without one; None for a random one.
         max_episode_steps: Steps after which all agents that are still there are truncated; None for no limit.
+        exact_reset: Begin every episode with a new instance of the scene, in a world of its own: the episode is then
+            bit for bit a function of seed, options and actions. Takes longer, and the scene's `_ready` runs each time.
         checks: Check each action before it is sent and each observation as it arrives.
         mask_in_observation: Agents with an action mask have the observation space
             `Dict(observation=..., action_mask=...)`.
@@ -71,6 +73,7 @@ class Options:
     turn_timeout: float = 10.0
     seed: int | None = None
     max_episode_steps: int | None = None
+    exact_reset: bool = False
     checks: bool = True
     mask_in_observation: bool = True
 
@@ -118,6 +121,9 @@ class Options:
         size = self.render_size
         pair = isinstance(size, Sequence) and len(size) == 2 and all(_is_int(n, 1) for n in size)
         _require(size is None or pair, "render_size", "(width, height) in pixels", size)
+        for name in ("exact_reset", "checks", "mask_in_observation"):
+            value = getattr(self, name)
+            _require(isinstance(value, bool), name, "True or False", value)
         _require(isinstance(self.host, str) and self.host != "", "host", "an address", self.host)
         _require(self.ssl is None, "ssl", "None (encrypted connections are not supported yet)", self.ssl)
         _require(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from godot_marl import errors
+from godot_marl.calls import broken_reply_error
 from godot_marl.codec import JOINED, LEFT, OBSERVED, TERMINATED, TRUNCATED, TURN, Layout, Reply
 from godot_marl.observations import ObservationChecker
 from godot_marl.options import Options
@@ -111,7 +111,7 @@ class Books:
         joined = [slot for slot in observed if slot not in known]
         for slot in joined if self._steps else ():
             if not flags[slot] & JOINED:
-                raise _broken_reply(self._names[slot], "an agent that is observed though its episode was over")
+                raise broken_reply_error(self._names[slot], "an agent that is observed though its episode was over")
         return [*self._live_slots, *joined]
 
     def _observe(
@@ -131,7 +131,7 @@ class Books:
             for place, slot in enumerate(slots):
                 if not flags[slot] & OBSERVED:
                     if not flags[slot] & LEFT:
-                        raise _broken_reply(names[place], "neither an observation nor that it left")
+                        raise broken_reply_error(names[place], "neither an observation nor that it left")
                     wrapped[place] = self._last_observations[names[place]]
                 elif slot in suspects:
                     self._checker.check(slot, values[place])
@@ -151,15 +151,5 @@ class Books:
             return None
         turns = [name for name, slot in zip(self.live, self._live_slots, strict=True) if flags[slot] & TURN]
         if self._has_turns and self.live and len(turns) != 1:
-            raise _broken_reply(", ".join(turns) or "turns", f"the turn of {len(turns)} agents")
+            raise broken_reply_error(", ".join(turns) or "turns", f"the turn of {len(turns)} agents")
         return turns[0] if turns else None
-
-
-def _broken_reply(where: str, got: str) -> errors.ProtocolError:
-    return errors.ProtocolError(
-        "The game's reply contradicts itself.",
-        where=where,
-        expected="slot flags as in docs/protocol.md, clause 6.3",
-        got=got,
-        remedy="Install the addon that belongs to this package: godot-marl addon install PROJECT_FOLDER.",
-    )

@@ -12,8 +12,10 @@ from pettingzoo import ParallelEnv
 
 from godot_marl import errors
 from godot_marl.actions import check_names
-from godot_marl.arena import Arena, Infos, check_seed
+from godot_marl.arena import Arena
+from godot_marl.calls import check_seed
 from godot_marl.options import RENDER_MODES, Game, Options
+from godot_marl.outcomes import Infos
 from godot_marl.protocol import SceneDescription
 
 

@@ -40,6 +40,8 @@ class Configuration:
     real_time: bool = False
     turn_timeout: float = 10.0
     human_agents: Sequence[str] = ()
+    layout: str = "separate"
+    exact_reset: bool = False
     action_space: SpaceOption = None
     observation_space: SpaceOption = None
 
@@ -55,6 +57,8 @@ class Configuration:
             "real_time": self.real_time,
             "turn_timeout": self.turn_timeout,
             "human_agents": list(self.human_agents),
+            "layout": self.layout,
+            "exact_reset": self.exact_reset,
             "action_spaces": _spaces_to_wire(self.action_space, "action_space"),
             "observation_spaces": _spaces_to_wire(self.observation_space, "observation_space"),
         }
@@ -92,6 +96,7 @@ class SceneDescription:
     state_space: spaces.Space[Any] | None = None
     turns: bool = False
     takes_options: bool = False
+    settle_frames: int = 0
     warnings: tuple[str, ...] = ()
     engine: str = ""
     addon_version: str = ""
@@ -164,6 +169,16 @@ class Session:
     def step(self, actions: Sequence[Mapping[int, Any]]) -> bytes:
         """The message that steps: for each arena the actions by slot."""
         return self.layout.encode_step(self._ask(), actions)
+
+    def step_rows(
+        self,
+        sections: Mapping[str, np.ndarray[Any, Any]],
+        marks: np.ndarray[Any, Any],
+        orders: np.ndarray[Any, Any],
+        seeds: np.ndarray[Any, Any],
+    ) -> bytes:
+        """The message that steps all arenas and may reset some of them: see `Layout.encode_rows`."""
+        return self.layout.encode_rows(self._ask(), sections, marks, orders, seeds)
 
     def render(self, arena: int = 0, size: tuple[int, int] | None = None) -> str:
         """The message that asks for a frame of (width, height)."""
@@ -240,6 +255,7 @@ class Session:
             state_space=None if state_space is None else from_wire(state_space, "get_state_space()"),
             turns=bool(message.get("turns")),
             takes_options=bool(message.get("takes_options")),
+            settle_frames=int(message.get("settle_frames", 0)),
             warnings=tuple(f"{w['where']}: {w['what']} {w['remedy']}" for w in message.get("warnings", ())),
             engine=str(self._hello.get("engine", "")),
             addon_version=str(self._hello.get("addon_version", "")),

@@ -8,7 +8,8 @@ import numpy as np
 from gymnasium import spaces
 from pettingzoo import AECEnv
 
-from godot_marl.arena import Arena, Outcome
+from godot_marl.arena import Arena
+from godot_marl.outcomes import Outcome
 
 
 class GodotTurnEnv(AECEnv[str, Any, Any]):

@@ -43,9 +43,10 @@ class Worker:
         game: What to start; None with no command waits for a game that the user starts.
         options: The environment's options.
         arenas: How many copies of the scene it hosts.
+        layout: Where they are: "separate", each in a world of its own, or "shared", side by side in one.
     """
 
-    def __init__(self, game: Game, options: Options, arenas: int = 1) -> None:
+    def __init__(self, game: Game, options: Options, arenas: int = 1, layout: str = "separate") -> None:
         self._game = game
         self._options = options
         self._process: GameProcess | None = None
@@ -53,6 +54,7 @@ class Worker:
         self._where = "the game"
         self._owner = os.getpid()
         self._may_have_bridge = True
+        self._deadline = 0.0
         configuration = Configuration(
             arenas=arenas,
             step_length=options.step_length,
@@ -60,6 +62,8 @@ class Worker:
             real_time=options.render_mode == "human" or self._is_by_hand,
             turn_timeout=options.turn_timeout,
             human_agents=options.human_agents,
+            layout=layout,
+            exact_reset=options.exact_reset,
             action_space=options.action_space,
             observation_space=options.observation_space,
         )
@@ -164,6 +168,24 @@ class Worker:
         """Reset these arenas, each with its seed and options."""
         return self._exchange(self._session.reset(arenas), Reply)
 
+    def begin_reset(self, arenas: Mapping[int, tuple[int, Mapping[str, Any]]]) -> None:
+        """Ask for a reset of these arenas; `finish` waits for it."""
+        self._begin(self._session.reset(arenas))
+
+    def begin_step_rows(
+        self,
+        sections: Mapping[str, np.ndarray[Any, Any]],
+        marks: np.ndarray[Any, Any],
+        orders: np.ndarray[Any, Any],
+        seeds: np.ndarray[Any, Any],
+    ) -> None:
+        """Ask for a step of all arenas, as `Layout.encode_rows` describes it; `finish` waits for it."""
+        self._begin(self._session.step_rows(sections, marks, orders, seeds))
+
+    def finish(self) -> Reply:
+        """Wait for the answer to `begin_reset` or `begin_step_rows`."""
+        return self._finish(Reply)
+
     def step(self, actions: Sequence[Mapping[int, Any]]) -> Reply:
         """Step all arenas: for each the actions by slot."""
         agents = self._session.scene.agents if self._session.scene else ()
@@ -172,9 +194,9 @@ class Worker:
         message = self._session.step(actions)
         return self._exchange(message, Reply, _THINKING_TIMEOUT if is_asked else None)
 
-    def render(self) -> np.ndarray[Any, Any]:
-        """A frame: uint8 of shape (height, width, 3)."""
-        return self._exchange(self._session.render(0, self._options.render_size), np.ndarray)
+    def render(self, arena: int = 0) -> np.ndarray[Any, Any]:
+        """A frame of an arena: uint8 of shape (height, width, 3)."""
+        return self._exchange(self._session.render(arena, self._options.render_size), np.ndarray)
 
     @property
     def is_inherited(self) -> bool:
@@ -201,12 +223,22 @@ class Worker:
             process.close(0.0)
 
     def _exchange(self, message: str | bytes, kind: type[_Answer], patience: float | None = None) -> _Answer:
-        deadline = time.monotonic() + self._options.step_timeout
+        self._begin(message, patience)
+        return self._finish(kind)
+
+    def _begin(self, message: str | bytes, patience: float | None = None) -> None:
+        self._deadline = time.monotonic() + self._options.step_timeout
         try:
-            self._send(message, deadline)
-            if patience is not None:
-                deadline = time.monotonic() + patience
-            answer = self._session_receive(deadline)
+            self._send(message, self._deadline)
+        except BaseException:
+            self.close(patience=0.0)
+            raise
+        if patience is not None:
+            self._deadline = time.monotonic() + patience
+
+    def _finish(self, kind: type[_Answer]) -> _Answer:
+        try:
+            answer = self._session_receive(self._deadline)
             self._check_output()
             if not isinstance(answer, kind):
                 raise errors.ProtocolError(

@@ -17,10 +17,11 @@ from pettingzoo.test.state_test import test_state_space as check_state_space
 from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 
 from godot_marl.aec import to_aec
-from godot_marl.arena import Arena, Outcome
+from godot_marl.arena import Arena
 from godot_marl.errors import GodotMarlError
 from godot_marl.observations import ObservationOutOfBoundsWarning
 from godot_marl.options import Game, Options
+from godot_marl.outcomes import Outcome
 from godot_marl.parallel import GodotParallelEnv, metadata_of
 from godot_marl.protocol import SceneDescription
 from godot_marl.testing.report import Finding, Level

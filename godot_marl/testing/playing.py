@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from godot_marl.arena import Arena, Outcome
+from godot_marl.arena import Arena
 from godot_marl.errors import GodotMarlError
 from godot_marl.observations import ObservationOutOfBoundsWarning
+from godot_marl.outcomes import Outcome
 from godot_marl.protocol import AgentDescription
 from godot_marl.testing.recording import RandomPlayer
 from godot_marl.testing.report import Finding, Level

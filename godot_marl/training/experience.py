@@ -19,7 +19,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
-from godot_marl.arena import Outcome
+from godot_marl.outcomes import Outcome
 from godot_marl.training.players import Mask, Views, stack
 
 

@@ -12,8 +12,9 @@ from gymnasium import spaces
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 
-from godot_marl.arena import Arena, Outcome
+from godot_marl.arena import Arena
 from godot_marl.envs import ScriptedPolicy
+from godot_marl.outcomes import Outcome
 from godot_marl.protocol import SceneDescription
 
 Mask = np.ndarray[Any, Any] | None

@@ -1,0 +1,366 @@
+"""All arenas of all workers, with a row for each agent: what the vector forms have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.utils import seeding
+
+from godot_marl import errors
+from godot_marl.batch_checks import check_options, check_scene
+from godot_marl.calls import broken_reply_error, check_seed, closed_error, reset_needed_error
+from godot_marl.codec import JOINED, LEFT, NO_ORDER, OBSERVED, RESET, RESET_IF_OVER, TERMINATED, TRUNCATED, Reply
+from godot_marl.observations import ObservationChecker
+from godot_marl.options import Game, Options
+from godot_marl.pool import WorkerPool
+from godot_marl.protocol import SceneDescription
+from godot_marl.rows import Array, RowPlan, join, map_batch, rows_of
+from godot_marl.transitions import RowInfos, Transition
+
+
+class Batch:
+    """The arenas of several workers, whose agents share one policy, stepped together.
+
+    A row is one agent of one arena of one worker, in this order: worker, arena, slot. An arena that is over is reset
+    within the step, or, in a scene whose bridge has `settle_frames`, in the next one.
+
+    Args:
+        game: A project folder, an exported executable, or a .pck file.
+        options: The environments' options.
+        copies: Arenas in each worker.
+        processes: Workers.
+        layout: "separate" or "shared".
+
+    Raises:
+        InvalidOptionError: An option has a value that cannot work.
+        SceneError: The scene's agents take turns, or do not share one policy and its spaces.
+        GodotMarlError: The game could not be started.
+    """
+
+    def __init__(self, game: Game, options: Options, *, copies: int, processes: int, layout: str) -> None:
+        check_options(options, copies, processes, layout)
+        self.options = options
+        self._game = game
+        self._pool = WorkerPool(game, options, arenas=copies, workers=processes, layout=layout)
+        self.scene: SceneDescription = self._pool.start()
+        try:
+            check_scene(self.scene)
+        except BaseException:
+            self.close()
+            raise
+        self._workers = processes
+        self._copies = copies
+        self.arenas = copies * processes
+        self.slots = len(self.scene.agents)
+        self.rows = self.arenas * self.slots
+        agent = self.scene.agents[0]
+        self._actions = RowPlan(agent.action_space)
+        self._observations = RowPlan(agent.observation_space)
+        self._checker = ObservationChecker(self.scene)
+        self._mask_size = agent.action_mask
+        self.action_space = agent.action_space
+        self.observation_space = agent.observation_space
+        if self._mask_size and options.mask_in_observation:
+            self.observation_space = spaces.Dict(
+                observation=agent.observation_space, action_mask=spaces.Box(0, 1, (self._mask_size,), np.int8)
+            )
+        self._is_closed = False
+        self._is_pending = False
+        self._was_reset = False
+        self._alive = np.zeros(self.rows, bool)
+        self._resetting = np.zeros(self.arenas, bool)
+        self._orders = np.zeros(self.arenas, np.uint8)
+        self._steps = np.zeros(self.arenas, np.int64)
+        self._seeds = np.zeros(self.arenas, np.int64)
+        self._seed(options.seed)
+
+    @property
+    def resets_in_same_step(self) -> bool:
+        """Whether an arena that is over is reset within the step; else in the next one."""
+        return self.scene.settle_frames == 0
+
+    def describe_row(self, row: int) -> str:
+        """Whose row it is."""
+        arena, slot = divmod(row, self.slots)
+        name = self.scene.agents[slot].name
+        return f"agent {name} of arena {arena}" if self.arenas > 1 else f"agent {name}"
+
+    # -- Episodes ------------------------------------------------------------------------------------------------------
+
+    def _seed(self, seed: int | None) -> None:
+        """Arena i draws its seeds as one alone does that was seeded with `seed` + i."""
+        if seed is None:
+            seed = int(seeding.np_random()[0].integers(2**31))
+        self._generators = [seeding.np_random(seed + arena)[0] for arena in range(self.arenas)]
+
+    def _draw(self, arena: int) -> int:
+        return int(self._generators[arena].integers(2**31))
+
+    def reset(self, seed: int | Sequence[int | None] | None, options: Mapping[str, Any] | None) -> Transition:
+        """Begin an episode in every arena.
+
+        Args:
+            seed: Arena i gets `seed` + i; or one seed for each arena; None draws them.
+            options: What reaches `set_options` of the scene, at this reset and those that follow by themselves.
+
+        Raises:
+            InvalidOptionError: A seed is out of range, or the scene rejects an option.
+            GodotMarlError: The game failed; `reset` starts it again.
+        """
+        self._check_open()
+        self._check_pending("reset", False)
+        if self._pool.is_running and self._pool.is_inherited:
+            self._pool.close()
+        if not self._pool.is_running:
+            self._pool.start()
+        episode_seeds = self._take_seeds(seed)
+        parts = [
+            {i: (episode_seeds[first + i], options or {}) for i in range(self._copies)}
+            for first in range(0, self.arenas, self._copies)
+        ]
+        self._pool.begin(lambda worker, part: worker.begin_reset(part), parts)
+        replies = self._pool.finish()
+        self._was_reset = True
+        self._steps[:] = 0
+        self._resetting[:] = False
+        self._seeds[:] = [self._draw(arena) for arena in range(self.arenas)]
+        flags = _joined([reply.flags for reply in replies])
+        self._alive = (flags & OBSERVED).astype(bool)
+        self._check_observations(replies, parts_are_next=False)
+        transition = self._nothing(replies)
+        transition.infos = self._infos(replies)
+        transition.seeds = np.where(self._alive, np.repeat(episode_seeds, self.slots), -1)
+        return transition
+
+    def _take_seeds(self, seed: int | Sequence[int | None] | None) -> list[int]:
+        if seed is None:
+            return [self._draw(arena) for arena in range(self.arenas)]
+        if isinstance(seed, (int, np.integer)):
+            seeds: list[int | None] = [int(seed) + arena for arena in range(self.arenas)]
+        else:
+            seeds = list(seed)
+        if len(seeds) != self.arenas:
+            raise errors.InvalidOptionError(
+                "There must be a seed for each arena.",
+                where="reset(seed=...)",
+                expected=f"one integer, or {self.arenas} of them",
+                got=f"{len(seeds)} seeds",
+            )
+        for arena, given in enumerate(seeds):
+            check_seed(given)
+            if given is not None:
+                self._generators[arena] = seeding.np_random(int(given))[0]
+        return [self._draw(arena) if given is None else int(given) for arena, given in enumerate(seeds)]
+
+    def send(self, actions: Any) -> None:
+        """Let all rows act, without waiting; the actions of rows that are not alive mean nothing.
+
+        Raises:
+            InvalidActionError: An action is outside its space, or the batch has another form.
+            GodotMarlError: The game failed; `reset` starts it again.
+        """
+        self._check_reset("step")
+        self._check_pending("step", False)
+        if self.options.checks:
+            self._actions.check(actions, self._alive, self.describe_row)
+        self._steps += 1
+        orders = np.full(self.arenas, RESET_IF_OVER, np.uint8)
+        if self.options.max_episode_steps is not None:
+            orders[self._steps >= self.options.max_episode_steps] = RESET
+        orders[self._resetting] = NO_ORDER
+        self._orders = orders
+        sections = self._actions.write(actions, self.rows)
+        marks = self._alive.view(np.uint8)
+        rows, arenas = self._copies * self.slots, self._copies
+        parts = [
+            (
+                {name: section[worker * rows : (worker + 1) * rows] for name, section in sections.items()},
+                marks[worker * rows : (worker + 1) * rows],
+                orders[worker * arenas : (worker + 1) * arenas],
+                self._seeds[worker * arenas : (worker + 1) * arenas],
+            )
+            for worker in range(self._workers)
+        ]
+        self._was_reset = False
+        self._pool.begin(lambda worker, part: worker.begin_step_rows(*part), parts)
+        self._was_reset = True
+        self._is_pending = True
+
+    def receive(self) -> Transition:
+        """Wait for what the step brought.
+
+        Raises:
+            StepOrderError: There was no `send`.
+            InvalidObservationError: The scene answered something that is not in its space.
+            GodotMarlError: The game failed; `reset` starts it again.
+        """
+        self._check_open()
+        self._check_pending("step_wait", True)
+        self._is_pending = False
+        self._was_reset = False
+        replies = self._pool.finish()
+        transition = self._transition(replies)
+        self._was_reset = True
+        return transition
+
+    def _transition(self, replies: list[Reply]) -> Transition:
+        flags = _joined([reply.flags for reply in replies])
+        observed = (flags & OBSERVED).astype(bool)
+        active, began = self._alive, np.repeat(self._resetting, self.slots)
+        joined = observed & ~active
+        if (joined & ~began & ((flags & JOINED) == 0)).any() or (active & ~observed & ((flags & LEFT) == 0)).any():
+            raise broken_reply_error("the flags of the slots", str(flags.tolist())[:200])
+        self._check_observations(replies, parts_are_next=False)
+        transition = self._nothing(replies)
+        transition.rewards = _joined([reply.rewards for reply in replies])
+        if self.options.checks and np.isnan(transition.rewards).any():
+            for reply in replies:
+                for arena in range(self._copies):
+                    self._checker.rewards(reply, range(self.slots), arena)
+        transition.active = active
+        transition.terminations = (flags & TERMINATED).astype(bool)
+        transition.truncations = (flags & TRUNCATED).astype(bool)
+        over_time = np.repeat(self._orders == RESET, self.slots) & active
+        transition.truncations |= over_time & ~transition.terminations
+        self._alive = observed & ~(transition.terminations | transition.truncations)
+        transition.final_rows = np.flatnonzero(transition.terminations | transition.truncations)
+        if len(transition.final_rows):
+            transition.final_observations = rows_of(transition.observations, transition.final_rows)
+        if any(any(infos) for reply in replies for infos in reply.infos):
+            transition.infos = self._infos(replies)
+        if self._resetting.any():
+            self._begin_episodes(transition, np.flatnonzero(self._resetting))
+            self._resetting[:] = False
+        if self.resets_in_same_step:
+            if any(reply.reset for reply in replies):
+                self._take_next(transition, replies)
+        else:
+            over = ~self._alive.reshape(self.arenas, self.slots).any(axis=1) | (self._orders == RESET)
+            self._resetting = over & (self._orders != NO_ORDER)
+            self._alive[np.repeat(self._resetting, self.slots)] = False
+        return transition
+
+    def _take_next(self, transition: Transition, replies: list[Reply]) -> None:
+        """Put the first observations of the next episodes where the last ones were."""
+        arenas = np.array(
+            [worker * self._copies + arena for worker, reply in enumerate(replies) for arena in reply.reset]
+        )
+        rows = (arenas[:, None] * self.slots + np.arange(self.slots)).ravel()
+        parts = [reply.next for reply in replies if reply.next is not None]
+        self._check_observations(replies, parts_are_next=True)
+        first = join([self._read(part) for part in parts])
+        if transition.action_masks is not None:
+            transition.action_masks[rows] = join([self._masks(part) for part in parts])
+        map_batch(lambda old, new: old.__setitem__(rows, new), transition.observations, first)
+        self._alive[rows] = (_joined([part.flags for part in parts]) & OBSERVED).astype(bool)
+        ended = set(rows.tolist())
+        transition.final_infos = [(row, info) for row, info in transition.infos if row in ended]
+        transition.infos = [(row, info) for row, info in transition.infos if row not in ended]
+        transition.infos += [
+            (int(arena) * self.slots + slot, info)
+            for arena, by_agent in zip(arenas, (infos for part in parts for infos in part.infos), strict=True)
+            for slot, info in self._by_slot(by_agent)
+        ]
+        self._begin_episodes(transition, arenas)
+
+    def _begin_episodes(self, transition: Transition, arenas: Array) -> None:
+        rows = (arenas[:, None] * self.slots + np.arange(self.slots)).ravel()
+        transition.seeds = np.full(self.rows, -1, np.int64)
+        transition.seeds[rows] = np.where(self._alive[rows], np.repeat(self._seeds[arenas], self.slots), -1)
+        self._steps[arenas] = 0
+        for arena in arenas.tolist():
+            self._seeds[arena] = self._draw(arena)
+
+    # -- Parts of a reply ----------------------------------------------------------------------------------------------
+
+    def _nothing(self, replies: list[Reply]) -> Transition:
+        """A transition that has the observations alone."""
+        none = np.zeros(self.rows, bool)
+        return Transition(
+            observations=join([self._read(reply) for reply in replies]),
+            action_masks=join([self._masks(reply) for reply in replies]) if self._mask_size else None,
+            rewards=np.zeros(self.rows),
+            terminations=none,
+            truncations=none.copy(),
+            active=none.copy(),
+            final_rows=np.zeros(0, np.int64),
+            seeds=np.full(self.rows, -1, np.int64),
+        )
+
+    def _read(self, reply: Reply) -> Any:
+        observations = self._observations.read(reply.sections, self.slots)
+        if not self._mask_size or not self.options.mask_in_observation:
+            return observations
+        return {"observation": observations, "action_mask": self._masks(reply)}
+
+    def _masks(self, reply: Reply) -> Array:
+        return reply.masks.reshape(-1, self._mask_size).astype(np.int8)
+
+    def _infos(self, replies: list[Reply]) -> RowInfos:
+        return [
+            ((worker * self._copies + arena) * self.slots + slot, info)
+            for worker, reply in enumerate(replies)
+            for arena, by_agent in enumerate(reply.infos)
+            for slot, info in self._by_slot(by_agent)
+        ]
+
+    def _by_slot(self, by_agent: Mapping[str, dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
+        if not by_agent:
+            return []
+        return [(slot, by_agent[agent.name]) for slot, agent in enumerate(self.scene.agents) if agent.name in by_agent]
+
+    def _check_observations(self, replies: list[Reply], *, parts_are_next: bool) -> None:
+        if not self.options.checks:
+            return
+        for reply in replies:
+            part = reply.next if parts_are_next else reply
+            if part is None:
+                continue
+            for arena, slot in self._checker.suspects_of_all(part):
+                if part.flags[arena, slot] & OBSERVED:
+                    self._checker.check(slot, self._pool.worker(0).layout.observation(part, arena, slot))
+
+    # -- Pictures and the end ------------------------------------------------------------------------------------------
+
+    def render(self) -> list[Array]:
+        """A frame of each arena: uint8 of shape (height, width, 3)."""
+        self._check_reset("render")
+        self._check_pending("render", False)
+        return [
+            self._pool.worker(worker).render(arena) for worker in range(self._workers) for arena in range(self._copies)
+        ]
+
+    def close(self) -> None:
+        """End the games. Safe to call twice."""
+        self._is_closed = True
+        # A game that is asked to step hears nothing of a close.
+        self._pool.close(patience=0.0 if self._is_pending else None)
+        self._is_pending = False
+
+    # -- Checks --------------------------------------------------------------------------------------------------------
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise closed_error(self._game)
+
+    def _check_reset(self, method: str) -> None:
+        self._check_open()
+        if not self._was_reset or self._pool.is_inherited:
+            raise reset_needed_error(method)
+
+    def _check_pending(self, method: str, expected: bool) -> None:
+        if self._is_pending != expected:
+            raise errors.StepOrderError(
+                f"{method}() was called out of order.",
+                where=f"{method}()",
+                expected="a call of step_async() first" if expected else "a call of step_wait() first",
+                got="none",
+            )
+
+
+def _joined(blocks: Sequence[Array]) -> Array:
+    """Blocks of shape (arenas, slots) as one array of rows, which nobody else has."""
+    return blocks[0].ravel() if len(blocks) == 1 else np.concatenate([block.ravel() for block in blocks])

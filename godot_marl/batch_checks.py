@@ -1,0 +1,70 @@
+"""Which scenes, and which options, a batch of arenas can have."""
+
+from __future__ import annotations
+
+from godot_marl import errors
+from godot_marl.options import Options
+from godot_marl.protocol import SceneDescription
+
+LAYOUTS = ("separate", "shared")
+
+
+def check_options(options: Options, copies: int, processes: int, layout: str) -> None:
+    """Check the options of a vector form.
+
+    Raises:
+        InvalidOptionError: One has a value that cannot work.
+    """
+    for name, count in (("copies", copies), ("processes", processes)):
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise _option_error(name, "an integer of at least 1", repr(count))
+    if layout not in LAYOUTS:
+        raise _option_error("layout", " or ".join(map(repr, LAYOUTS)), repr(layout))
+    if options.human_agents:
+        remedy = "Use godot_marl.parallel_env, or `godot-marl play`."
+        raise _option_error("human_agents", "nobody in a vector form", repr(options.human_agents), remedy)
+
+
+def check_scene(scene: SceneDescription) -> None:
+    """Check that the agents of a scene can be rows of one batch.
+
+    Raises:
+        SceneError: They cannot.
+    """
+    if scene.turns:
+        raise errors.SceneError(
+            "The agents of the scene take turns, so that they cannot be stepped together.",
+            where=", ".join(agent.path for agent in scene.agents),
+            expected="agents without is_turn()",
+            got="agents that take turns",
+            remedy="Use godot_marl.env.",
+        )
+    kinds = {(agent.policy, str(agent.observation_space), str(agent.action_space)) for agent in scene.agents}
+    same = all(
+        agent.observation_space == scene.agents[0].observation_space
+        and agent.action_space == scene.agents[0].action_space
+        and agent.action_mask == scene.agents[0].action_mask
+        for agent in scene.agents
+    )
+    if len({policy for policy, _, _ in kinds}) > 1 or not same:
+        raise errors.SceneError(
+            "The agents of the scene do not share one policy, so that they cannot be rows of one batch.",
+            where=", ".join(agent.path for agent in scene.agents),
+            expected="one policy, observation space and action space",
+            got="; ".join(" ".join(kind) for kind in sorted(kinds)),
+            remedy="Use godot_marl.parallel_env, which knows several policies.",
+        )
+    if scene.settle_frames > scene.step_length:
+        raise errors.SceneError(
+            "A reset takes longer than a step, within which arenas are reset one by one.",
+            where="the bridge's settle_frames",
+            expected=f"at most step_length, {scene.step_length}",
+            got=str(scene.settle_frames),
+            remedy="Make the step longer (step_length=), or let fewer frames pass after a reset.",
+        )
+
+
+def _option_error(where: str, expected: str, got: str, remedy: str | None = None) -> errors.InvalidOptionError:
+    return errors.InvalidOptionError(
+        "An option has a value that cannot work.", where=where, expected=expected, got=got, remedy=remedy
+    )

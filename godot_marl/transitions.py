@@ -1,0 +1,43 @@
+"""What a reset or a step brought to all rows of a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from godot_marl.rows import Array
+
+# (row, info), for those rows alone whose info is not empty.
+RowInfos = list[tuple[int, dict[str, Any]]]
+
+
+@dataclass
+class Transition:
+    """What a reset or a step brought to all rows.
+
+    Attributes:
+        observations: A batch. Of an arena that was reset in the step it has how the next episode begins.
+        rewards: Float64, shape (rows,); 0 for rows that are not active.
+        terminations, truncations: Bool, shape (rows,).
+        active: Bool, shape (rows,): which rows took part in the step.
+        final_rows: The rows whose episode ended in the step.
+        final_observations: A batch of their last observations; None if there are none.
+        infos: What `get_info` answered, by row; of an arena that was reset in the step at its next episode.
+        final_infos: The same of the ended rows of such an arena, at its last episode.
+        action_masks: Int8, shape (rows, numbers of a mask); None where agents have none.
+        seeds: Int64, shape (rows,): the seeds of the episodes that began, -1 where none did.
+    """
+
+    observations: Any
+    rewards: Array
+    terminations: Array
+    truncations: Array
+    active: Array
+    final_rows: Array
+    final_observations: Any = None
+    infos: RowInfos = field(default_factory=list)
+    final_infos: RowInfos = field(default_factory=list)
+    action_masks: Array | None = None
+    seeds: Array = field(default_factory=lambda: np.zeros(0, np.int64))
