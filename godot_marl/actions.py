@@ -10,7 +10,8 @@ from gymnasium import spaces
 
 from godot_marl.errors import InvalidActionError
 
-_INTEGERS = frozenset({int, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64})
+# Not uint64, of which Discrete says that it does not fit.
+_INTEGERS = frozenset({int, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32})
 
 
 def check_names(actions: Mapping[str, Any], live: Sequence[str], known: Collection[str]) -> None:
@@ -48,7 +49,7 @@ class UsualActions:
         self._ranges = {
             name: (int(space.start), int(space.start) + int(space.n))
             for name, space in action_spaces.items()
-            if isinstance(space, spaces.Discrete)
+            if isinstance(space, spaces.Discrete) and space.dtype == np.int64
         }
 
     def others(self, actions: Mapping[str, Any]) -> list[str]:

@@ -229,7 +229,7 @@ class Batch:
         transition.final_rows = np.flatnonzero(transition.terminations | transition.truncations)
         if len(transition.final_rows):
             transition.final_observations = rows_of(transition.observations, transition.final_rows)
-        if any(any(infos) for reply in replies for infos in reply.infos):
+        if any(reply.has_infos for reply in replies):
             transition.infos = self._infos(replies)
         if self._resetting.any():
             self._begin_episodes(transition, np.flatnonzero(self._resetting))

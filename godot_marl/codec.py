@@ -189,6 +189,7 @@ class Reply:
         masks: Uint8, shape (arenas, numbers of all masks).
         sections: For each section an array of shape (arenas, elements of all slots and the state).
         infos: For each arena the infos by agent name.
+        has_infos: True if some agent has an info.
         reset: The arenas that were reset in the step, in order (6.5).
         next: How the next episodes of these arenas begin, with a row for each of them; None if there are none.
     """
@@ -200,6 +201,7 @@ class Reply:
     masks: np.ndarray[Any, Any]
     sections: dict[str, np.ndarray[Any, Any]]
     infos: list[dict[str, dict[str, Any]]] = field(default_factory=list)
+    has_infos: bool = False
     reset: Sequence[int] = ()
     next: Reply | None = None
 
@@ -318,8 +320,10 @@ class Layout:
         blocks = [sections[name].tobytes() for name in self._actions.widths]
         return b"".join([header, *blocks, marks.tobytes(), orders.tobytes(), seeds.astype("<i8").tobytes()])
 
-    def decode_reply(self, message: bytes | bytearray) -> Reply:
+    def decode_reply(self, message: bytes | bytearray | memoryview) -> Reply:
         """Read a reply (section 6). The arrays are writable, and nothing changes them later.
+
+        A memoryview is taken over, so its owner must leave it alone; anything else is copied.
 
         Raises:
             ProtocolError: The message is not a reply of this layout.
@@ -329,7 +333,7 @@ class Layout:
         kind, flags, reserved, request, tail_size, frames = REPLY_HEADER.unpack_from(message)
         if kind != KIND_REPLY or flags > FLAG_NEXT or reserved:
             raise _malformed("a reply", "kind 2, flags 0 or 1", f"kind {kind}, flags {flags}, {reserved}")
-        block = bytearray(message)
+        block = message if isinstance(message, memoryview) else bytearray(message)
         reset: Sequence[int] = self._decode_marks(block) if flags else ()
         size = self.reply_size + (self.arenas + len(reset) * self._next_size if flags else 0)
         if len(message) != size + tail_size:
@@ -342,13 +346,13 @@ class Layout:
             self._decode_tail(bytes(block[size:]), reply)
         return reply
 
-    def _decode_marks(self, block: bytearray) -> Sequence[int]:
+    def _decode_marks(self, block: bytearray | memoryview) -> Sequence[int]:
         marks = bytes(block[self.reply_size : self.reply_size + self.arenas])
         if len(marks) < self.arenas or marks.translate(None, b"\0\1"):
             raise _malformed("a reply", f"{self.arenas} marks of 0 or 1", repr(marks))
         return [arena for arena, mark in enumerate(marks) if mark]
 
-    def _decode_part(self, block: bytearray, parts: Sequence[_Part], arenas: int, begin: int) -> Reply:
+    def _decode_part(self, block: bytearray | memoryview, parts: Sequence[_Part], arenas: int, begin: int) -> Reply:
         arrays = {name: empty[:arenas] for name, empty in self._empty.items()}
         if parts is self._parts:
             for name, dtype, width, offset in parts:
@@ -379,7 +383,7 @@ class Layout:
             )
             if not well_formed:
                 raise _malformed("the tail of a reply", f"{count} objects of infos", repr(tail[:100]))
-        reply.infos = infos
+        reply.infos, reply.has_infos = infos, "infos" in members
         if reply.next is not None and next_infos:
             reply.next.infos = next_infos
 
@@ -430,8 +434,10 @@ def encode_reset(request: int, arenas: Mapping[int, tuple[int, Mapping[str, Any]
     return {"type": "reset", "request": request, "arenas": wishes}
 
 
-def decode_frame(message: bytes | bytearray) -> tuple[int, np.ndarray[Any, Any]]:
+def decode_frame(message: bytes | bytearray | memoryview) -> tuple[int, np.ndarray[Any, Any]]:
     """Read a frame (section 7): its request, and a uint8 array of shape (height, width, 3).
+
+    A memoryview is taken over, as by `Layout.decode_reply`.
 
     Raises:
         ProtocolError: The message is no frame.
@@ -444,7 +450,8 @@ def decode_frame(message: bytes | bytearray) -> tuple[int, np.ndarray[Any, Any]]
     size = FRAME_HEADER.size + width * height * 3
     if len(message) != size or not width or not height:
         raise _malformed("a frame", f"{size} bytes for {width} x {height}", f"{len(message)} bytes")
-    pixels = np.frombuffer(bytearray(message), np.uint8, offset=FRAME_HEADER.size)
+    block = message if isinstance(message, memoryview) else bytearray(message)
+    pixels = np.frombuffer(block, np.uint8, offset=FRAME_HEADER.size)
     return request, pixels.reshape(height, width, 3)
 
 

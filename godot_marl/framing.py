@@ -8,7 +8,9 @@ its business, and the same as if it had read everything.
 from __future__ import annotations
 
 from collections import deque
+from typing import Any
 
+import numpy as np
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
@@ -18,12 +20,12 @@ try:
 except ImportError:
     from websockets.utils import apply_mask
 
-# More is read straight into a buffer of the message's own size.
+# A message that does not come in one piece is read into a buffer of at least its size.
 _SPACE = 1 << 16
 _FIN = 0x80
 _MASKED = 0x80
-_WHOLE_TEXT, _WHOLE_BINARY = _FIN | Opcode.TEXT, _FIN | Opcode.BINARY
-_OPCODES = frozenset(Opcode)
+_WHOLE_TEXT, _WHOLE_BINARY = _FIN | int(Opcode.TEXT), _FIN | int(Opcode.BINARY)
+_OPCODES = frozenset(map(int, Opcode))
 _MASK_SIZE = 4
 
 
@@ -44,21 +46,26 @@ class FrameReader:
 
     Args:
         protocol: The library's connection, open. What is to be sent because of what came is in its `data_to_send`.
+        max_size: How many bytes the library allows a message.
 
     Attributes:
-        messages: The messages that have arrived, the oldest first; the caller takes them out.
+        messages: The messages that have arrived, the oldest first; the caller takes them out. A memoryview is one of
+            bytes that nobody else has: it can be written to.
     """
 
-    def __init__(self, protocol: ServerProtocol) -> None:
-        self.messages: deque[str | bytes] = deque()
+    def __init__(self, protocol: ServerProtocol, max_size: int) -> None:
+        self.messages: deque[str | bytes | memoryview] = deque()
         self._protocol = protocol
+        self._max_size = max_size
         self._buffer = bytearray(_SPACE)
         self._view = memoryview(self._buffer)
         # The beginning of a header, at the beginning of the buffer.
         self._kept = 0
         self._large: _Large | None = None
+        self._room = bytearray()
         # How much of a frame that is the library's has not yet come.
         self._foreign = 0
+        # Not empty in the midst of a fragmented message.
         self._fragments: list[bytes] = []
         self._is_text = False
 
@@ -75,10 +82,11 @@ class FrameReader:
             self._protocol.receive_eof()
             self._collect()
         elif self._large is not None:
-            self._large.filled += count
-            if self._large.is_whole:
+            self._large.advance(count)
+            if not self._large.space:
                 large, self._large = self._large, None
-                self._append(large.buffer, large.mask, large.is_text)
+                data = large.unmasked()
+                self.messages.append(str(data, "utf-8", "replace") if large.is_text else data)
         else:
             begin, end = 0, self._kept + count
             self._kept = 0
@@ -92,8 +100,8 @@ class FrameReader:
 
     def _take_frame(self, begin: int, end: int) -> int:
         """Take what there is of a frame; 0 if more bytes are needed to know what it is."""
-        protocol, buffer = self._protocol, self._buffer
-        if self._foreign or protocol.state is not State.OPEN:
+        buffer = self._buffer
+        if self._foreign or self._protocol.state is not State.OPEN:
             return self._feed(begin, end)
         if end - begin < 2:
             return 0
@@ -109,24 +117,23 @@ class FrameReader:
                 return 0
             length = int.from_bytes(self._view[begin + 2 : payload - _MASK_SIZE], "big")
         is_text = first == _WHOLE_TEXT
-        limit = protocol.max_message_size
-        if (
-            not (is_text or first == _WHOLE_BINARY)
-            or protocol.current_size is not None
-            or (limit is not None and length > limit)
-        ):
+        if not (is_text or first == _WHOLE_BINARY) or self._fragments or length > self._max_size:
             self._foreign = payload + length - begin
             return self._feed(begin, end)
         if payload > end:
             return 0
         mask = bytes(self._view[payload - _MASK_SIZE : payload])
         if payload + length > end:
-            self._large = _Large(length, self._view[payload:end], mask, is_text)
+            # Whole words are unmasked, the last of which may reach beyond the message.
+            if len(self._room) < length + _MASK_SIZE:
+                self._room = bytearray(length + _MASK_SIZE)
+            self._large = _Large(self._room, length, mask, is_text)
+            self._large.add(self._view[payload:end])
             return end - begin
         self._append(self._view[payload : payload + length], mask, is_text)
         return payload + length - begin
 
-    def _append(self, masked: memoryview | bytearray, mask: bytes, is_text: bool) -> None:
+    def _append(self, masked: memoryview, mask: bytes, is_text: bool) -> None:
         data = apply_mask(masked, mask)
         self.messages.append(data.decode("utf-8", "replace") if is_text else data)
 
@@ -157,20 +164,35 @@ class FrameReader:
 
 
 class _Large:
-    """A message that has not come whole, in a buffer of its size."""
+    """A message that has not come whole, read into a place that is used again: fresh memory is dear.
 
-    def __init__(self, length: int, beginning: memoryview, mask: bytes, is_text: bool) -> None:
-        self.buffer = bytearray(length)
-        self.filled = len(beginning)
+    Args:
+        room: The place, large enough.
+        length: How many bytes the message has.
+        mask: What it is masked with.
+        is_text: Whether it is a text.
+    """
+
+    def __init__(self, room: bytearray, length: int, mask: bytes, is_text: bool) -> None:
+        self.filled = 0
+        self.length = length
         self.mask = mask
         self.is_text = is_text
-        self._view = memoryview(self.buffer)
-        self._view[: self.filled] = beginning
+        self.space = memoryview(room)[:length]
+        self._room = room
 
-    @property
-    def space(self) -> memoryview:
-        return self._view[self.filled :]
+    def add(self, data: memoryview) -> None:
+        """Put a part of the message that lies elsewhere behind the others."""
+        self.space[: len(data)] = data
+        self.advance(len(data))
 
-    @property
-    def is_whole(self) -> bool:
-        return self.filled == len(self.buffer)
+    def advance(self, count: int) -> None:
+        """Note that the first bytes of `space` were written."""
+        self.filled += count
+        self.space = self.space[count:]
+
+    def unmasked(self) -> memoryview:
+        """The message, in memory of its own."""
+        words = np.frombuffer(self._room, np.uint32, -(-self.length // _MASK_SIZE))
+        plain: np.ndarray[Any, np.dtype[np.uint32]] = np.bitwise_xor(words, np.frombuffer(self.mask, np.uint32))
+        return plain.data.cast("B")[: self.length]

@@ -13,6 +13,7 @@ import os
 import select
 import selectors
 import socket
+import sys
 import time
 from collections.abc import Callable, Sequence
 
@@ -41,6 +42,9 @@ _UPGRADE_TIMEOUT = 10.0
 _CHECK_INTERVAL = 0.1
 # About as long as it takes to fall asleep and to be woken.
 SPIN_SECONDS = 0.0002
+# If it takes longer than this to give way, another program had the core; then nothing of the kind for a while.
+_LONG_TURN = 0.00003
+_SLEEPY_SECONDS = 1.0
 # poll() counts milliseconds in 32 bits.
 _LONGEST_SLEEP = 3600.0
 
@@ -234,15 +238,17 @@ class Link:
     """The open connection to one game. Made by `Listener.accept`.
 
     Attributes:
-        spin_seconds: How long `receive` asks for news again and again before it sleeps; 0 where a core is too dear for
-            that, because many games are waited for.
+        spin_seconds: How long at most `receive` asks for news again and again before it sleeps, if the last took no
+            longer; 0 where a core is too dear for that, because many games are waited for.
     """
 
     def __init__(self, client: socket.socket, protocol: ServerProtocol, spin_seconds: float = SPIN_SECONDS) -> None:
         self.spin_seconds = spin_seconds
         self._socket = client
         self._protocol = protocol
-        self._reader = FrameReader(protocol)
+        self._was_quick = True
+        self._asleep_until = 0.0
+        self._reader = FrameReader(protocol, _MAX_MESSAGE)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.setblocking(False)
 
@@ -263,8 +269,8 @@ class Link:
         else:
             self._send(data, deadline, header)
 
-    def receive(self, deadline: float) -> str | bytes:
-        """Wait for the next message.
+    def receive(self, deadline: float) -> str | bytes | memoryview:
+        """Wait for the next message. A memoryview is one of bytes that nobody else has: it can be written to.
 
         Raises:
             ConnectionError: The game is gone.
@@ -283,19 +289,26 @@ class Link:
     def _read(self, deadline: float) -> int:
         """Wait for bytes and read them; 0 at the end of the stream."""
         space = self._reader.space
-        now = time.monotonic()
-        awake = min(now + self.spin_seconds, deadline)
+        begin = now = time.monotonic()
+        awake = begin + self.spin_seconds if self._was_quick and begin > self._asleep_until else begin
         while now < deadline:
             try:
-                return self._socket.recv_into(space)
+                count = self._socket.recv_into(space)
             except BlockingIOError:
+                before = now
+                if now < awake:
+                    _give_way()
+                else:
+                    _wait(self._socket, deadline - now)
                 now = time.monotonic()
-            # A game that answers at once does so before a process that sleeps would have been woken.
-            if now < awake:
-                _give_way()
+                if before < awake and now - before > _LONG_TURN:
+                    # Another program wants this core: to stay awake would cost us our turn when the answer comes.
+                    self._asleep_until = now + _SLEEPY_SECONDS
+                    awake = begin
             else:
-                _wait(self._socket, deadline - now)
-                now = time.monotonic()
+                # As long as it was, so long it will be: staying awake pays off only where the game answers that fast.
+                self._was_quick = now - begin < self.spin_seconds
+                return count
         raise TimeoutError
 
     def _send(self, data: bytes, deadline: float, header: bytes = b"") -> None:
@@ -352,10 +365,10 @@ def _remaining(deadline: float) -> float:
 
 def _give_way() -> None:
     """Let another process have the core, if one waits for it."""
-    if hasattr(os, "sched_yield"):
-        os.sched_yield()
-    else:
+    if sys.platform == "win32":
         time.sleep(0)
+    else:
+        os.sched_yield()
 
 
 def _wait(client: socket.socket, seconds: float, *, for_sending: bool = False) -> None:

@@ -189,7 +189,9 @@ class Session:
         self.phase = Phase.OVER
         return json.dumps({"type": "close"})
 
-    def receive(self, message: str | bytes | bytearray) -> str | SceneDescription | Reply | np.ndarray[Any, Any]:
+    def receive(
+        self, message: str | bytes | bytearray | memoryview
+    ) -> str | SceneDescription | Reply | np.ndarray[Any, Any]:
         """Take in a message.
 
         Returns:
@@ -290,7 +292,7 @@ class Session:
             action_mask=action_mask,
         )
 
-    def _receive_binary(self, message: bytes | bytearray) -> Reply | np.ndarray[Any, Any]:
+    def _receive_binary(self, message: bytes | bytearray | memoryview) -> Reply | np.ndarray[Any, Any]:
         if self.phase is not Phase.ANSWER or not message:
             raise self._unexpected("a binary message")
         if message[0] == 3:

@@ -202,6 +202,11 @@ def test_a_reply_by_the_reference_is_read_as_it_was_meant(reply: dict[str, Any])
             assert ([] if mask is None else mask.tolist()) == (arena["masks"][slot] or [0] * size)
             if arena["observations"][slot] is not None:
                 assert_equal(space, layout.observation(decoded, i, slot), arena["observations"][slot])
+        seen = [slot for slot, observation in enumerate(arena["observations"]) if observation is not None]
+        for slot, observation in zip(seen[::-1], layout.observations(decoded, i, seen[::-1]), strict=True):
+            assert_equal(reply["spaces"][slot], observation, arena["observations"][slot])
+        slots = list(range(len(reply["spaces"])))
+        assert str(layout.masks(decoded, i, slots)) == str([layout.mask(decoded, i, slot) for slot in slots])
         if reply["state_space"] is not None:
             assert_equal(reply["state_space"], layout.state(decoded, i), arena["state"])
 
@@ -262,6 +267,36 @@ def test_observations_can_be_written_to_without_changing_one_another(layout: Lay
     assert second.tolist() == [3.0, 4.0]
 
 
+@pytest.mark.parametrize("shape", [(2,), (2, 3), (1, 1, 2)])
+@pytest.mark.parametrize("arenas", [1, 2])
+def test_many_observations_of_one_form_are_those_of_each_slot(shape: tuple[int, ...], arenas: int) -> None:
+    box = spaces.Box(-np.inf, np.inf, shape, np.float32)
+    state = spaces.Box(-np.inf, np.inf, (3,), np.float32)
+    many = Layout(arenas, [spaces.Discrete(3)] * 6, [box] * 6, [0] * 6, state)
+    size = int(np.prod(shape))
+    wire = {"type": "box", "shape": list(shape), "dtype": "float32"}
+    replies_of_all = [
+        {
+            "flags": [1] * 6,
+            "rewards": [0.0] * 6,
+            "masks": [None] * 6,
+            "observations": [[arena * 1000.0 + slot * 100.0 + i for i in range(size)] for slot in range(6)],
+            "state": [-1.0] * 3,
+            "infos": {},
+        }
+        for arena in range(arenas)
+    ]
+    wire_state = {"type": "box", "shape": [3], "dtype": "float32"}
+    reply = many.decode_reply(reference.encode_reply(1, 1, [wire] * 6, [0] * 6, wire_state, replies_of_all))
+    for arena in range(arenas):
+        slots = [5, 0, 3, 1, 2]
+        for slot, observation in zip(slots, many.observations(reply, arena, slots), strict=True):
+            expected = np.array(replies_of_all[arena]["observations"][slot], np.float32).reshape(shape)
+            np.testing.assert_array_equal(observation, expected)
+            np.testing.assert_array_equal(many.observation(reply, arena, slot), expected)
+            assert observation.flags.writeable
+
+
 def test_an_observation_outlives_the_message_and_later_replies(layout: Layout) -> None:
     old = layout.observation(reply_of_two(layout), 0, 0)
     reply_of_two(layout, observations=[[7.0, 7.0], [7.0, 7.0]])
@@ -276,6 +311,21 @@ def test_a_mutable_message_can_be_reused(layout: Layout) -> None:
     observation = one.observation(one.decode_reply(message), 0, 0)
     message[:] = bytes(len(message))
     assert observation.tolist() == [1.0, 2.0]
+
+
+def test_a_memoryview_is_taken_over_and_not_copied(layout: Layout) -> None:
+    space = {"type": "box", "shape": [2], "dtype": "float32"}
+    arena = {"flags": [1, 1], "rewards": [0.0] * 2, "masks": [None] * 2, "infos": {"a": {"b": True}}}
+    arena["observations"] = [[1.0, 2.0], [3.0, 4.0]]
+    message = bytearray(reference.encode_reply(1, 1, [space] * 2, [0, 0], None, [arena]))
+    reply = layout.decode_reply(memoryview(message))
+    first = layout.observation(reply, 0, 0)
+    first[:] = 9.0
+    assert reply.infos == [{"a": {"b": True}}]
+    assert layout.observation(layout.decode_reply(message), 0, 0).tolist() == [9.0, 9.0]
+    frame = bytearray(FRAME_HEADER.pack(3, 0, 0, 9, 1, 1, 3, 0) + b"\x01\x02\x03")
+    decode_frame(memoryview(frame))[1][:] = 7
+    assert frame[-3:] == b"\x07" * 3
 
 
 def test_a_mask_is_writable_int8() -> None:

@@ -56,9 +56,9 @@ class LibraryReader:
 class ShortReader:
     """The reader under test, as the link uses it."""
 
-    def __init__(self, protocol: ServerProtocol) -> None:
-        self._reader = FrameReader(protocol)
-        self.messages: list[str | bytes] = []
+    def __init__(self, protocol: ServerProtocol, max_size: int = MAX_SIZE) -> None:
+        self._reader = FrameReader(protocol, max_size)
+        self.messages: list[str | bytes | memoryview] = []
 
     def read(self, data: bytes) -> None:
         if not data:
@@ -175,9 +175,24 @@ def test_a_message_of_any_size_is_sent_as_the_library_sends_it(size: int, is_tex
 
 def test_a_message_of_several_buffers_is_read_into_one_of_its_size() -> None:
     protocol = ServerProtocol(state=State.OPEN, max_size=1 << 26)
-    reader = ShortReader(protocol)
+    reader = ShortReader(protocol, 1 << 26)
     message = os.urandom(1 << 20)
     client = raw_frame(0x82, message, b"\x01\x02\x03\x04")
-    for begin in range(0, len(client), 100_000):
-        reader.read(client[begin : begin + 100_000])
-    assert reader.messages == [message]
+    for _ in range(2):
+        for begin in range(0, len(client), 100_000):
+            reader.read(client[begin : begin + 100_000])
+    first, second = reader.messages
+    assert first == second == message
+    assert isinstance(first, memoryview)
+    first[:] = bytes(len(first))
+    assert second == message
+
+
+def test_messages_that_grow_by_single_bytes_find_room() -> None:
+    reader = ShortReader(open_protocol())
+    messages = [os.urandom(1000 + i) for i in range(12)]
+    for message in messages:
+        frame = raw_frame(0x82, message, b"\x01\x02\x03\x04")
+        reader.read(frame[:500])
+        reader.read(frame[500:])
+    assert reader.messages == messages

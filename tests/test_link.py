@@ -424,6 +424,62 @@ def test_pings_alone_do_not_move_the_deadline(waiting: Waiting) -> None:
     assert time.monotonic() - begin < 2.0
 
 
+def test_a_message_that_comes_while_awake_or_asleep_is_received(waiting: Waiting) -> None:
+    link, client = waiting.pair()
+    for spin_seconds in (0.0, 0.2, 10.0):
+        link.spin_seconds = spin_seconds
+        for delay in (0.0, 0.05):
+            sender = threading.Timer(delay, client.send, ["news"])
+            sender.start()
+            assert link.receive(soon()) == "news"
+            sender.join()
+
+
+def test_staying_awake_ends_after_its_time_and_at_the_deadline(
+    waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_module, "_LONG_TURN", 10.0)
+    link, _ = waiting.pair()
+    link.spin_seconds = 0.1
+    begin = time.process_time()
+    with pytest.raises(TimeoutError):
+        link.receive(time.monotonic() + 0.6)
+    assert time.process_time() - begin < 0.3
+    link.spin_seconds = 10.0
+    end = time.monotonic() + 0.2
+    with pytest.raises(TimeoutError):
+        link.receive(end)
+    assert 0.0 <= time.monotonic() - end < 1.0
+
+
+def test_nobody_stays_awake_where_it_takes_long_to_give_way(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[None] = []
+
+    def give_way() -> None:
+        turns.append(None)
+        time.sleep(0.001)
+
+    monkeypatch.setattr(link_module, "_give_way", give_way)
+    link, client = waiting.pair()
+    link.spin_seconds = 10.0
+    for _ in range(3):
+        sender = threading.Timer(0.02, client.send, ["news"])
+        sender.start()
+        assert link.receive(soon()) == "news"
+        sender.join()
+    assert len(turns) == 1
+
+
+def test_a_large_message_is_sent_whole_to_a_game_that_reads_slowly(waiting: Waiting) -> None:
+    future = waiting.accept()
+    client = waiting.client(max_size=None)
+    message = os.urandom(20_000_000)
+    with ThreadPoolExecutor(1) as reader:
+        received = reader.submit(client.recv, 10)
+        future.result(10).send(message, soon())
+        assert received.result(10) == message
+
+
 def test_sending_to_a_game_that_takes_nothing_in_ends_at_its_deadline(waiting: Waiting) -> None:
     future = waiting.accept()
     waiting.raw().sendall(UPGRADE.encode())

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import wire_reference as reference
 from gymnasium import spaces
 
-from godot_marl.codec import Reply
+from godot_marl.codec import Layout, Reply
 from godot_marl.errors import InvalidObservationError
 from godot_marl.observations import ObservationChecker, ObservationOutOfBoundsWarning
 from godot_marl.protocol import AgentDescription, SceneDescription
+from godot_marl.spaces import to_wire
 
 
 def checker_for(*observation_spaces: spaces.Space[Any]) -> ObservationChecker:
@@ -109,3 +111,72 @@ def test_a_reward_that_is_no_number_is_an_error_that_names_agent_and_method() ->
 
 def test_a_reward_that_nobody_asked_for_may_be_anything() -> None:
     assert checker_for(BOX, BOX).rewards(reply_with(1.0, np.nan), [0]) == [1.0]
+
+
+# -- All agents at once ------------------------------------------------------------------------------------------------
+
+
+def message_of(space: spaces.Space[Any], *values: Any) -> tuple[ObservationChecker, Layout, Reply]:
+    """A reply in which each agent of one space has a value, with a state behind that is outside everything."""
+    agents = tuple(
+        AgentDescription(f"a_{i}", f"/root/A{i}", "p", space, spaces.Discrete(2)) for i in range(len(values))
+    )
+    scene = SceneDescription(agents, 1, 60, state_space=spaces.Box(-np.inf, np.inf, (1,), np.float32))
+    layout = scene.layout()
+    arena = {
+        "flags": [1] * len(values),
+        "rewards": [0.0] * len(values),
+        "masks": [None] * len(values),
+        "observations": values,
+        "state": [np.nan],
+        "infos": {},
+    }
+    wire, state = to_wire(space), to_wire(spaces.Box(-np.inf, np.inf, (1,), np.float32))
+    message = reference.encode_reply(1, 1, [wire] * len(values), [0] * len(values), state, [arena])
+    return ObservationChecker(scene), layout, layout.decode_reply(message)
+
+
+@pytest.mark.parametrize(
+    ("space", "good", "bad"),
+    [
+        (BOX, [0.5, -1.0], [0.5, 1.5]),
+        (BOX, [1.0, -1.0], [np.nan, 0.0]),
+        (spaces.Box(-np.inf, np.inf, (2,), np.float32), [np.inf, -np.inf], [0.0, np.nan]),
+        (spaces.Box(-1.0, np.inf, (2,), np.float64), [np.inf, -1.0], [0.0, -np.inf]),
+        (spaces.Box(0, 200, (2,), np.uint8), [0, 200], [0, 201]),
+        (spaces.Box(-5, 5, (2,), np.int8), [-5, 5], [-6, 0]),
+        (spaces.Box(-5, 5, (2,), np.int64), [-5, 5], [-6, 0]),
+        (spaces.Discrete(3, start=-1), [1], [2]),
+        (spaces.Discrete(3, start=-1), [-1], [-2]),
+        (spaces.MultiDiscrete([2, 3]), [1, 2], [2, 0]),
+        (spaces.MultiBinary(2), [0, 1], [0, 2]),
+        (
+            spaces.Dict({"a": BOX, "b": spaces.Tuple([spaces.Discrete(3), BOX])}),
+            {"a": [0.0, 0.0], "b": [[2], [1.0, 1.0]]},
+            {"a": [0.0, 0.0], "b": [[2], [1.0, 1.1]]},
+        ),
+    ],
+    ids=str,
+)
+def test_the_suspects_are_those_that_a_closer_look_finds_wrong(space: spaces.Space[Any], good: Any, bad: Any) -> None:
+    checker, layout, reply = message_of(space, good, bad, good, good, bad)
+    assert sorted(checker.suspects(reply, 0)) == [1, 4]
+    checker, layout, reply = message_of(space, good, good)
+    assert not checker.suspects(reply, 0)
+    for slot, observation in enumerate(layout.observations(reply, 0, [0, 1])):
+        checker.check(slot, observation)
+
+
+def test_a_picture_has_no_suspects() -> None:
+    checker, _, reply = message_of(spaces.Box(0, 255, (1, 1, 3), np.uint8), [0, 128, 255])
+    assert not checker.suspects(reply, 0)
+
+
+def test_rewards_that_are_infinite_in_both_directions_are_numbers() -> None:
+    assert checker_for(BOX, BOX).rewards(reply_with(np.inf, -np.inf), [0, 1]) == [np.inf, -np.inf]
+
+
+def test_the_warning_points_at_the_code_outside_of_the_package() -> None:
+    with pytest.warns(ObservationOutOfBoundsWarning) as caught:
+        checker_for(BOX).check(0, floats(2.0, 0.0))
+    assert caught[0].filename == __file__

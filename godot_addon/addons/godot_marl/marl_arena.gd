@@ -25,6 +25,7 @@ var _changes: MarlChanges
 var _presence: MarlPresence
 var _state_plan: MarlPlan
 var _has_infos := false
+var _has_reset := false
 var _bodies_3d: Array[Node] = []
 var _bodies_2d: Array[Node] = []
 
@@ -63,6 +64,7 @@ func discover(configuration: Dictionary) -> MarlProblem:
 		return problem
 	agents.resize(get_slots().size())
 	takes_options = root.has_method("set_options")
+	_has_reset = root.has_method("reset_arena")
 	for agent in found.agents:
 		takes_options = takes_options or agent.node.has_method("set_options")
 		has_turns = has_turns or agent.node.has_method("is_turn")
@@ -80,7 +82,7 @@ func begin(episode_seed: int, options: Dictionary) -> MarlProblem:
 		_presence.is_fresh = false
 	var options_of_episode := MarlOptions.new(options)
 	options_of_episode.pass_to(root)
-	if root.has_method("reset_arena"):
+	if _has_reset:
 		root.call("reset_arena")
 	var problem := _look_up_agents(episode_seed)
 	if problem:
@@ -190,7 +192,7 @@ func _skip_slot(reply: MarlReply, index: int, first: bool) -> void:
 
 # What reset_arena queues for deletion is still in the tree, so that only a search finds it out.
 func _look_up_agents(episode_seed: int) -> MarlProblem:
-	if _presence.is_fresh and not root.has_method("reset_arena"):
+	if _presence.is_fresh and not _has_reset:
 		_presence.begin_again(episode_seed)
 		return null
 	_find_bodies()

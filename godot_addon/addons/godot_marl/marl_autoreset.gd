@@ -71,42 +71,51 @@ func begin_due(frames_left: int) -> MarlProblem:
 	return null
 
 
-## Ends a step whose [param reply] is gathered: resets what is over, and encodes the message into
-## [param into].
+## Ends a step whose [param reply] is gathered: resets what is over, which only the arenas
+## [param candidates] can be, and encodes the message into [param into].
 func finish(
-	reply: MarlReply, request: int, frames: int, into: Array[PackedByteArray]
+	reply: MarlReply,
+	candidates: PackedInt32Array,
+	request: int,
+	frames: int,
+	into: Array[PackedByteArray]
 ) -> MarlProblem:
 	_settling.clear()
+	var over := _find_over(candidates)
+	if over.is_empty() or settle_frames > 0:
+		for i in over:
+			_due[i] = _seeds[i]
+		into.append(reply.encode(request, frames))
+		return null
 	var marks := PackedByteArray()
 	marks.resize(_arenas.size())
-	var slots := reply.flags.size() / _arenas.size()
-	for i in _orders.size():
-		var order := _orders[i]
-		if order == MarlLayout.Order.NOTHING:
-			continue
-		if order == MarlLayout.Order.RESET_IF_OVER:
-			# Mostly the first agent lives, which is quicker to see.
-			if reply.flags[i * slots] == MarlReply.Flag.OBSERVED or _arenas[i].is_alive():
-				continue
-		if settle_frames > 0:
-			_due[i] = _seeds[i]
-			continue
+	_next.clear()
+	_begun.append_array(over)
+	for i in over:
 		marks[i] = 1
-		_begun.append(i)
 		# The global generator belongs to everyone, so only a single arena may set it.
 		if _arenas.size() == 1:
 			seed(_seeds[i])
 		var problem := _arenas[i].begin(_seeds[i], _options[i])
 		if problem:
 			return problem
-	if marks.count(1) == 0:
-		into.append(reply.encode(request, frames))
-		return null
-	_next.clear()
-	for i in _arenas.size():
-		if marks[i]:
-			var problem := _arenas[i].observe(_next, true)
-			if problem:
-				return problem
+		problem = _arenas[i].observe(_next, true)
+		if problem:
+			return problem
 	into.append(reply.encode(request, frames, marks, _next))
 	return null
+
+
+func _find_over(candidates: PackedInt32Array) -> PackedInt32Array:
+	var over: PackedInt32Array = []
+	if _orders.is_empty():
+		return over
+	for i in candidates:
+		if _orders[i] == MarlLayout.Order.RESET_IF_OVER and not _arenas[i].is_alive():
+			# Once for each arena.
+			_orders[i] = MarlLayout.Order.RESET
+	var index := _orders.find(MarlLayout.Order.RESET)
+	while index >= 0:
+		over.append(index)
+		index = _orders.find(MarlLayout.Order.RESET, index + 1)
+	return over

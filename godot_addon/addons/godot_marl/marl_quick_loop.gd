@@ -6,6 +6,9 @@ extends RefCounted
 ## It does what [MarlArena] and [MarlAgent] do for every kind of agent, in the same order, with no
 ## call of ours for each agent: with hundreds of them those calls take longer than the scene.
 
+## The arenas in which an agent ended at the last [method observe]; one may be there twice.
+var ended: PackedInt32Array = []
+
 var _arenas: Array[MarlArena] = []
 # One byte that is 1 once agents came or left: to look at it costs less than a property.
 var _changed: PackedByteArray
@@ -18,6 +21,7 @@ var _has_truncated: PackedByteArray = []
 var _ends: PackedInt32Array = []
 var _zeros: Array[Array] = []
 var _checked: Array[float] = []
+var _arena_of: PackedInt32Array = []
 var _is_current := false
 
 
@@ -26,8 +30,9 @@ func _init(arenas: Array[MarlArena], changed: PackedByteArray) -> void:
 	_arenas = arenas
 	_changed = changed
 	var end := 0
-	for arena in arenas:
-		for slot in arena.get_slots():
+	for i in arenas.size():
+		for slot in arenas[i].get_slots():
+			_arena_of.append(i)
 			var zeros := []
 			zeros.resize(slot.observation_plan.size)
 			zeros.fill(0.0)
@@ -88,6 +93,7 @@ func observe(reply: MarlReply) -> MarlProblem:
 	var flags := PackedByteArray()
 	rewards.resize(count)
 	flags.resize(count)
+	ended.clear()
 	# What the agents from slot first on answered as Arrays. It is checked all at once.
 	var numbers: Array = []
 	var first := 0
@@ -144,6 +150,7 @@ func observe(reply: MarlReply) -> MarlProblem:
 func _end(i: int) -> void:
 	_is_live[i] = 0
 	_agents[i].live = false
+	ended.append(_arena_of[i])
 
 
 func _look_up(index: int) -> bool:

@@ -13,6 +13,8 @@ var _layout: MarlLayout
 var _reply := MarlReply.new()
 var _changes: MarlChanges
 var _autoreset: MarlAutoreset
+# The index of each arena.
+var _everywhere: PackedInt32Array = []
 # Null where some agent is not plain.
 var _quick_loop: MarlQuickLoop
 
@@ -29,6 +31,7 @@ func configure(configuration: Dictionary, bridge: MarlBridge) -> MarlProblem:
 		if copies.is_exact:
 			arena.rebuild = copies.make_again.bind(i)
 		arenas.append(arena)
+		_everywhere.append(i)
 	_autoreset = MarlAutoreset.new(arenas)
 	_autoreset.settle_frames = bridge.settle_frames
 	if configuration.get("step_length") != null:
@@ -198,12 +201,14 @@ func begin_frame(frames_left: int) -> MarlProblem:
 func answer_step(request: int, frames: int, into: Array[PackedByteArray]) -> MarlProblem:
 	_reply.clear()
 	var problem: MarlProblem
+	var candidates := _everywhere
 	if _may_be_quick():
 		problem = _quick_loop.observe(_reply)
+		candidates = _quick_loop.ended
 	else:
 		problem = _observe()
 	if problem == null:
-		problem = _autoreset.finish(_reply, request, frames, into)
+		problem = _autoreset.finish(_reply, candidates, request, frames, into)
 	return problem
 
 
