@@ -40,11 +40,12 @@ _CHUNK = 1 << 16
 _MAX_MESSAGE = 1 << 26
 _UPGRADE_TIMEOUT = 10.0
 _CHECK_INTERVAL = 0.1
-# About as long as it takes to fall asleep and to be woken.
-SPIN_SECONDS = 0.0002
-# If it takes longer than this to give way, another program had the core; then nothing of the kind for a while.
-_LONG_TURN = 0.00003
-_SLEEPY_SECONDS = 1.0
+# To fall asleep and to be woken costs a tenth of a millisecond, which staying awake saves where the answer comes soon.
+SPIN_SECONDS = 0.0003
+# Where it does not, so many waits at most are slept through before it is tried again.
+_LONGEST_SLUMBER = 256
+# If it takes longer than this to give way, another program had the core: to stay awake costs us our own turns then.
+_LONG_TURN = 0.0001
 # poll() counts milliseconds in 32 bits.
 _LONGEST_SLEEP = 3600.0
 
@@ -238,16 +239,17 @@ class Link:
     """The open connection to one game. Made by `Listener.accept`.
 
     Attributes:
-        spin_seconds: How long at most `receive` asks for news again and again before it sleeps, if the last took no
-            longer; 0 where a core is too dear for that, because many games are waited for.
+        spin_seconds: How long at most `receive` asks for news again and again before it sleeps; it does so the less
+            often, the more often that was in vain. 0 where a core is too dear for that, because many games are waited
+            for.
     """
 
     def __init__(self, client: socket.socket, protocol: ServerProtocol, spin_seconds: float = SPIN_SECONDS) -> None:
         self.spin_seconds = spin_seconds
         self._socket = client
         self._protocol = protocol
-        self._was_quick = True
-        self._asleep_until = 0.0
+        self._slumber = 0
+        self._waits_to_sleep = 0
         self._reader = FrameReader(protocol, _MAX_MESSAGE)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.setblocking(False)
@@ -289,8 +291,11 @@ class Link:
     def _read(self, deadline: float) -> int:
         """Wait for bytes and read them; 0 at the end of the stream."""
         space = self._reader.space
-        begin = now = time.monotonic()
-        awake = begin + self.spin_seconds if self._was_quick and begin > self._asleep_until else begin
+        begin = awake = now = time.monotonic()
+        if self._waits_to_sleep > 0:
+            self._waits_to_sleep -= 1
+        else:
+            awake += self.spin_seconds
         while now < deadline:
             try:
                 count = self._socket.recv_into(space)
@@ -301,13 +306,14 @@ class Link:
                 else:
                     _wait(self._socket, deadline - now)
                 now = time.monotonic()
-                if before < awake and now - before > _LONG_TURN:
-                    # Another program wants this core: to stay awake would cost us our turn when the answer comes.
-                    self._asleep_until = now + _SLEEPY_SECONDS
+                if awake > begin and (now >= awake or now - before > _LONG_TURN):
+                    # It was in vain: the game takes longer, or another program wants the core.
+                    self._slumber = min(2 * self._slumber + 1, _LONGEST_SLUMBER)
+                    self._waits_to_sleep = self._slumber
                     awake = begin
             else:
-                # As long as it was, so long it will be: staying awake pays off only where the game answers that fast.
-                self._was_quick = now - begin < self.spin_seconds
+                if awake > begin:
+                    self._slumber = 0
                 return count
         raise TimeoutError
 

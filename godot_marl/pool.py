@@ -56,7 +56,10 @@ class WorkerPool:
             SceneError: Two workers have different agents.
             GodotMarlError: One of them could not be started; none is left then.
         """
-        workers = [Worker(self._game, self._options, self._arenas, self._layout) for _ in range(self._count)]
+        workers = [
+            Worker(self._game, self._options, self._arenas, self._layout, is_alone=self._count == 1)
+            for _ in range(self._count)
+        ]
         try:
             with ThreadPoolExecutor(self._count, "godot-marl start") as threads:
                 scenes: list[SceneDescription] = list(threads.map(lambda worker: worker.start(), workers))

@@ -44,13 +44,17 @@ class Worker:
         options: The environment's options.
         arenas: How many copies of the scene it hosts.
         layout: Where they are: "separate", each in a world of its own, or "shared", side by side in one.
+        is_alone: False if other workers are waited for as well, which need the cores.
     """
 
-    def __init__(self, game: Game, options: Options, arenas: int = 1, layout: str = "separate") -> None:
+    def __init__(
+        self, game: Game, options: Options, arenas: int = 1, layout: str = "separate", *, is_alone: bool = True
+    ) -> None:
         self._game = game
         self._options = options
         self._process: GameProcess | None = None
         self._link: Link | None = None
+        self._is_alone = is_alone
         self._where = "the game"
         self._owner = os.getpid()
         self._may_have_bridge = True
@@ -113,6 +117,8 @@ class Worker:
                 logger.warning("waiting for a game on %s: start it now, for example with Play", listener.url)
             deadline = time.monotonic() + self._start_timeout
             self._link = self._accept(listener, deadline)
+            if not self._is_alone:
+                self._link.spin_seconds = 0.0
         finally:
             listener.close()
         return self._shake_hands(deadline)
