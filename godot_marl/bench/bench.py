@@ -64,7 +64,7 @@ class Bench:
                         continue
                     try:
                         measurement.rounds.append(self._measure_once(project, case, seconds))
-                    except (GodotMarlError, OSError) as error:
+                    except (GodotMarlError, ImportError, OSError) as error:
                         measurement.failure = str(error)
         return measurements
 
