@@ -33,6 +33,7 @@ class Batch:
         copies: Arenas in each worker.
         processes: Workers.
         layout: "separate" or "shared".
+        pin: Keep each process on one processor, where there are copies and nobody watches.
 
     Raises:
         InvalidOptionError: An option has a value that cannot work.
@@ -40,11 +41,20 @@ class Batch:
         GodotMarlError: The game could not be started.
     """
 
-    def __init__(self, game: Game, options: Options, *, copies: int, processes: int, layout: str) -> None:
+    def __init__(
+        self, game: Game, options: Options, *, copies: int, processes: int, layout: str, pin: bool = True
+    ) -> None:
         check_options(options, copies, processes, layout)
         self.options = options
         self._game = game
-        self._pool = WorkerPool(game, options, arenas=copies, workers=processes, layout=layout)
+        self._pool = WorkerPool(
+            game,
+            options,
+            arenas=copies,
+            workers=processes,
+            layout=layout,
+            pin=pin and copies > 1 and options.render_mode is None,
+        )
         self.scene: SceneDescription = self._pool.start()
         try:
             check_scene(self.scene)

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from godot_marl.codec import SECTION_DTYPES, Leaf, SpacePlan
 from godot_marl.errors import InvalidActionError
+from godot_marl.plans import SECTION_DTYPES, Leaf, SpacePlan
 
 Array = np.ndarray[Any, Any]
 
