@@ -180,7 +180,7 @@ class Layout:
         """
         header = STEP_HEADER.pack(KIND_STEP, FLAG_AUTORESET, 0, request)
         blocks = [sections[name].tobytes() for name in self._actions.widths]
-        return b"".join([header, *blocks, marks.tobytes(), orders.tobytes(), seeds.astype("<i8").tobytes()])
+        return b"".join([header, *blocks, marks.tobytes(), orders.tobytes(), seeds.astype("<i8", copy=False).tobytes()])
 
     def decode_reply(self, message: bytes | bytearray | memoryview) -> Reply:
         """Read a reply (section 6). The arrays are writable, and nothing changes them later.
@@ -215,11 +215,12 @@ class Layout:
         return [arena for arena, mark in enumerate(marks) if mark]
 
     def _decode_part(self, block: bytearray | memoryview, parts: Sequence[_Part], arenas: int, begin: int) -> Reply:
-        arrays = {name: empty[:arenas] for name, empty in self._empty.items()}
         if parts is self._parts:
+            arrays = self._empty.copy()
             for name, dtype, width, offset in parts:
                 arrays[name] = np.ndarray((arenas, width), dtype, block, offset)
         else:
+            arrays = {name: empty[:arenas] for name, empty in self._empty.items()}
             for name, dtype, width, _ in parts:
                 arrays[name] = np.ndarray((arenas, width), dtype, block, begin)
                 begin += dtype.itemsize * arenas * width

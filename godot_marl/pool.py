@@ -104,7 +104,7 @@ class WorkerPool:
     @property
     def is_inherited(self) -> bool:
         """True in a forked child: the games are the parent's."""
-        return any(worker.is_inherited for worker in self._workers)
+        return bool(self._workers) and self._workers[0].is_inherited
 
     def worker(self, index: int) -> Worker:
         """One of the workers."""
