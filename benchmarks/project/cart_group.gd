@@ -1,22 +1,35 @@
 class_name CartGroup
 extends Node
-## Many CartPoles in one node: what [Cart] does, with one packed array for all of them.
+## Many CartPoles in one node: what [NumberCart] does, with one packed array for all of them.
+
+# The equations of CartPole, with what does not change multiplied out.
+const _PUSH := CartPole.FORCE / CartPole.MASS
+const _ARM := CartPole.POLE_MASS * CartPole.HALF_LENGTH / CartPole.MASS
+const _LEVER := CartPole.HALF_LENGTH * 4.0 / 3.0
+const _ARM_HALF := CartPole.HALF_LENGTH * CartPole.POLE_MASS / CartPole.MASS
 
 ## How many there are.
-var agents := 1
+@export var agents := 256
+## Whether an episode ends when the pole has fallen; see [member CartPole.falls].
+@export var falls := true
 
 var _random := RandomNumberGenerator.new()
 var _actions := PackedInt64Array()
-# Position, speed, angle and angular speed of one cart after the other.
-var _state := PackedFloat32Array()
+# Of each cart position, speed, angle and angular speed.
+var _states := PackedVector4Array()
 var _rewards := PackedFloat64Array()
 var _done := PackedByteArray()
 var _truncated := PackedByteArray()
 var _steps := 0
+var _max_angle := CartPole.MAX_ANGLE
+var _max_position := CartPole.MAX_POSITION
 
 
 func _ready() -> void:
-	_state.resize(4 * agents)
+	if not falls:
+		_max_angle = INF
+		_max_position = INF
+	_states.resize(agents)
 	_actions.resize(agents)
 	_done.resize(agents)
 	_truncated.resize(agents)
@@ -25,31 +38,25 @@ func _ready() -> void:
 
 
 func _physics_process(_delta: float) -> void:
-	var state := _state
-	var done := _done
-	var mass := Cart.CART_MASS + Cart.POLE_MASS
-	var arm := Cart.POLE_MASS * Cart.HALF_LENGTH
+	# Local variables and few operations: this loop is most of what a step costs.
+	var states := _states
+	var actions := _actions
+	var max_angle := _max_angle
+	var max_position := _max_position
+	_done.fill(0)
 	for i in agents:
-		var at := 4 * i
-		var x := state[at]
-		var speed := state[at + 1]
-		var angle := state[at + 2]
-		var turn := state[at + 3]
-		var sine := sin(angle)
-		var cosine := cos(angle)
-		var force := Cart.FORCE if _actions[i] == 1 else -Cart.FORCE
-		var push := (force + arm * turn * turn * sine) / mass
+		var state := states[i]
+		var sine := sin(state.z)
+		var cosine := cos(state.z)
+		var push := (actions[i] * 2 - 1) * _PUSH + _ARM * state.w * state.w * sine
 		var turning := (
-			(Cart.GRAVITY * sine - cosine * push)
-			/ (Cart.HALF_LENGTH * (4.0 / 3.0 - Cart.POLE_MASS * cosine * cosine / mass))
+			(CartPole.GRAVITY * sine - cosine * push) / (_LEVER - _ARM_HALF * cosine * cosine)
 		)
-		x += Cart.SECONDS * speed
-		angle += Cart.SECONDS * turn
-		state[at] = x
-		state[at + 1] = speed + Cart.SECONDS * (push - arm * turning * cosine / mass)
-		state[at + 2] = angle
-		state[at + 3] = turn + Cart.SECONDS * turning
-		done[i] = 1 if absf(angle) > Cart.MAX_ANGLE or absf(x) > Cart.MAX_POSITION else 0
+		var change := Vector4(state.y, push - _ARM * turning * cosine, state.w, turning)
+		state += CartPole.SECONDS * change
+		states[i] = state
+		if absf(state.z) > max_angle or absf(state.x) > max_position:
+			_done[i] = 1
 	_steps += 1
 
 
@@ -65,7 +72,7 @@ func apply_action(actions: PackedInt64Array) -> void:
 
 ## Position, speed, angle and angular speed.
 func get_observation() -> PackedFloat32Array:
-	return _state
+	return _states.to_byte_array().to_float32_array()
 
 
 ## One for each step.
@@ -80,14 +87,15 @@ func is_done() -> PackedByteArray:
 
 ## The time is over.
 func is_truncated() -> PackedByteArray:
-	_truncated.fill(1 if _steps >= Cart.MAX_STEPS else 0)
+	_truncated.fill(1 if _steps >= CartPole.MAX_STEPS else 0)
 	return _truncated
 
 
 ## Near the middle, almost at rest.
 func reset() -> void:
-	for i in _state.size():
-		_state[i] = _random.randf_range(-0.05, 0.05)
+	for i in agents:
+		for axis in 4:
+			_states[i][axis] = _random.randf_range(-0.05, 0.05)
 	_done.fill(0)
 	_steps = 0
 
