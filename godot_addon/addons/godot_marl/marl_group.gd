@@ -9,9 +9,6 @@ extends MarlAgent
 ## The method that makes an agent's node one of many agents.
 const COUNT := "get_agent_count"
 
-const _UNFIT: PackedStringArray = ["is_turn", "get_human_action"]
-const _LEAVES: PackedStringArray = ["box", "discrete", "multi_discrete", "multi_binary"]
-
 ## Why the node cannot be what it wants to be, or null.
 var fault: MarlProblem
 
@@ -31,63 +28,14 @@ var _scratch := MarlSections.new()
 func _init(group_node: Node) -> void:
 	super(group_node)
 	var answer: Variant = node.call(COUNT)
-	if answer is int and answer >= 1:
+	fault = MarlGroupChecks.fault_of(node, answer)
+	if fault == null:
 		span = answer
-	else:
-		fault = problem_of("agent_set", COUNT, "an int of at least 1", answer)
-	for method in _UNFIT:
-		if node.has_method(method):
-			fault = MarlProblem.new(
-				"turn" if method == "is_turn" else "configure",
-				"A node that answers for many agents has %s()." % method,
-				"%s.%s()" % [path, method],
-				"no such method beside %s()" % COUNT,
-				"%s()" % method,
-				"Take it away, or make a node of each agent."
-			)
 
 
 ## The agent or the group of agents that [param agent_node] is.
 static func agent_of(agent_node: Node) -> MarlAgent:
 	return MarlGroup.new(agent_node) if agent_node.has_method(COUNT) else MarlAgent.new(agent_node)
-
-
-## What each of [param count] agents has of [param space], the box of a first observation of all;
-## empty if they do not have the same.
-static func share_of(space: Dictionary, count: int) -> Dictionary:
-	if space.get("type") != "box":
-		return {}
-	var size := MarlPlan.of(space).size
-	return MarlSpace.box_of_shape([floori(float(size) / count)]) if size % count == 0 else {}
-
-
-## Why [param agent] cannot take [param slot], which had its name at the beginning; or null.
-static func problem_of_seat(agent: MarlAgent, slot: MarlSlot) -> MarlProblem:
-	var count := agent.span if agent is MarlGroup else 0
-	if count == slot.group_size:
-		return null
-	return MarlProblem.new(
-		"agent_set",
-		"The number of agents of a node is not what it was when the game began.",
-		"%s.%s()" % [agent.path, COUNT],
-		str(slot.group_size) if slot.group_size > 0 else "no node of many agents",
-		str(count) if count > 0 else "no %s()" % COUNT,
-		"Answer the same number at all times; agents that take no part may be done at once."
-	)
-
-
-## Why [param agent] cannot come later, or null.
-static func problem_of_birth(agent: MarlAgent) -> MarlProblem:
-	if not agent is MarlGroup:
-		return null
-	return MarlProblem.new(
-		"birth",
-		"A node that answers for many agents came later.",
-		"%s.%s()" % [agent.path, COUNT],
-		"a node that is there when the game begins, or one without %s()" % COUNT,
-		"one more",
-		"Have it in the scene from the start, or let each agent that comes be a node."
-	)
 
 
 ## The agents' names: the first, and those that count on from it.
@@ -101,7 +49,7 @@ func names_from(first: String) -> PackedStringArray:
 
 
 func make_slots(into: Array[MarlSlot], configuration: Dictionary) -> MarlProblem:
-	var slot := MarlSlot.new(names[0], policy, path)
+	slot = MarlSlot.new(names[0], policy, path)
 	slot.group_size = span
 	var problem := slot.ask(node, configuration)
 	if problem:
@@ -109,23 +57,7 @@ func make_slots(into: Array[MarlSlot], configuration: Dictionary) -> MarlProblem
 	into.append(slot)
 	for i in range(1, span):
 		into.append(slot.twin(names[i]))
-	for member: String in ["observation_space", "action_space"]:
-		var space: Dictionary = slot.get(member)
-		var got := "a %s" % space.get("type")
-		var by_name: Dictionary = configuration.get(member + "s", {})
-		for name_of_one in names:
-			if by_name and by_name.get(name_of_one, by_name.get("*", space)) != space:
-				got = "another one for %s" % name_of_one
-		if space and (got.begins_with("another") or not _LEAVES.has(space["type"])):
-			return MarlProblem.new(
-				"space",
-				"Agents %s cannot have this space: one node answers for them." % _title(),
-				"%s.get_%s()" % [path, member],
-				"one %s space for all agents" % " or ".join(_LEAVES),
-				got,
-				"Use another space, or make a node of each agent."
-			)
-	return null
+	return MarlGroupChecks.problem_of_spaces(self, configuration)
 
 
 func begin(episode_seed: int) -> void:
@@ -202,8 +134,15 @@ func is_over() -> bool:
 	return true
 
 
+## Whom messages are about.
+func get_title() -> String:
+	if names.is_empty():
+		return str(node.name)
+	return "%s to %s" % [names[0], names[-1]]
+
+
 func problem_of(code: String, method: String, expected: String, got: Variant) -> MarlProblem:
-	return MarlProblem.of_answer(code, _title(), path, method, expected, got)
+	return MarlProblem.of_answer(code, get_title(), path, method, expected, got)
 
 
 func _observe(reply: MarlReply) -> MarlProblem:
@@ -309,15 +248,9 @@ func _problem_of_observation(wrong: PackedStringArray) -> MarlProblem:
 	var size := slot.observation_plan.size
 	return MarlProblem.new(
 		"observation",
-		"Agents %s answered an observation that is not in their space." % _title(),
+		"Agents %s answered an observation that is not in their space." % get_title(),
 		path + ".get_observation()",
 		wrong[0].replace(str(span * size), "%d x %d" % [span, size]),
 		wrong[1],
 		"Answer for each of the %d agents as many numbers as %s." % [span, slot.source]
 	)
-
-
-func _title() -> String:
-	if names.is_empty():
-		return str(node.name)
-	return "%s to %s" % [names[0], names[-1]]

@@ -127,7 +127,7 @@ func _declare_policy(
 
 
 func _seat_newcomer(agent: MarlAgent) -> MarlProblem:
-	var problem := MarlGroup.problem_of_birth(agent)
+	var problem := MarlGroupChecks.problem_of_birth(agent)
 	if problem:
 		return problem
 	var declared := 0
@@ -154,7 +154,7 @@ func _seat_newcomer(agent: MarlAgent) -> MarlProblem:
 
 func _seat(agent: MarlAgent, index: int) -> MarlProblem:
 	var slot := slots[index]
-	var problem := MarlGroup.problem_of_seat(agent, slot)
+	var problem := MarlGroupChecks.problem_of_seat(agent, slot)
 	if problem:
 		return problem
 	if agent.node.has_method("get_action_mask") != (slot.mask_size > 0):

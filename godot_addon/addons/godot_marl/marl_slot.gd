@@ -88,7 +88,7 @@ func _ask_observation_space(node: Node) -> MarlProblem:
 		observation_space = MarlSpace.like(first)
 		var expected := "an Array of numbers"
 		if group_size > 0:
-			observation_space = MarlGroup.share_of(observation_space, group_size)
+			observation_space = MarlGroupChecks.share_of(observation_space, group_size)
 			expected = "numbers for %d agents, as many for each" % group_size
 		if observation_space.is_empty():
 			return MarlProblem.of_answer(
