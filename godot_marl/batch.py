@@ -71,10 +71,11 @@ class Batch:
         self._is_pending = False
         self._was_reset = False
         self._alive = np.zeros(self.rows, bool)
+        # What each row saw last, for those that leave.
+        self._last_observations: Any = None
         self._resetting = np.zeros(self.arenas, bool)
         self._orders = np.zeros(self.arenas, np.uint8)
         self._steps = np.zeros(self.arenas, np.int64)
-        self._seeds = np.zeros(self.arenas, np.int64)
         self._seed(options.seed)
 
     @property
@@ -95,6 +96,8 @@ class Batch:
         if seed is None:
             seed = int(seeding.np_random()[0].integers(2**31))
         self._generators = [seeding.np_random(seed + arena)[0] for arena in range(self.arenas)]
+        # Those of the next episodes.
+        self._seeds = np.array([self._draw(arena) for arena in range(self.arenas)], np.int64)
 
     def _draw(self, arena: int) -> int:
         return int(self._generators[arena].integers(2**31))
@@ -112,18 +115,18 @@ class Batch:
         """
         self._check_open()
         self._check_pending("reset", False)
+        episode_seeds = self._take_seeds(seed)
+        self._was_reset = False
         if self._pool.is_running and self._pool.is_inherited:
             self._pool.close()
         if not self._pool.is_running:
             self._pool.start()
-        episode_seeds = self._take_seeds(seed)
         parts = [
             {i: (episode_seeds[first + i], options or {}) for i in range(self._copies)}
             for first in range(0, self.arenas, self._copies)
         ]
         self._pool.begin(lambda worker, part: worker.begin_reset(part), parts)
         replies = self._pool.finish()
-        self._was_reset = True
         self._steps[:] = 0
         self._resetting[:] = False
         self._seeds[:] = [self._draw(arena) for arena in range(self.arenas)]
@@ -133,11 +136,13 @@ class Batch:
         transition = self._nothing(replies)
         transition.infos = self._infos(replies)
         transition.seeds = np.where(self._alive, np.repeat(episode_seeds, self.slots), -1)
+        self._last_observations = transition.observations
+        self._was_reset = True
         return transition
 
     def _take_seeds(self, seed: int | Sequence[int | None] | None) -> list[int]:
         if seed is None:
-            return [self._draw(arena) for arena in range(self.arenas)]
+            return [int(episode_seed) for episode_seed in self._seeds]
         if isinstance(seed, (int, np.integer)):
             seeds: list[int | None] = [int(seed) + arena for arena in range(self.arenas)]
         else:
@@ -149,11 +154,13 @@ class Batch:
                 expected=f"one integer, or {self.arenas} of them",
                 got=f"{len(seeds)} seeds",
             )
-        for arena, given in enumerate(seeds):
+        for given in seeds:
             check_seed(given)
+        for arena, given in enumerate(seeds):
             if given is not None:
                 self._generators[arena] = seeding.np_random(int(given))[0]
-        return [self._draw(arena) if given is None else int(given) for arena, given in enumerate(seeds)]
+                self._seeds[arena] = int(given)
+        return [int(episode_seed) for episode_seed in self._seeds]
 
     def send(self, actions: Any) -> None:
         """Let all rows act, without waiting; the actions of rows that are not alive mean nothing.
@@ -166,13 +173,15 @@ class Batch:
         self._check_pending("step", False)
         if self.options.checks:
             self._actions.check(actions, self._alive, self.describe_row)
+        sections = self._actions.write(actions, self.rows)
+        if not self._alive.all():
+            sections = {name: np.where(self._alive[:, None], part, 0) for name, part in sections.items()}
         self._steps += 1
         orders = np.full(self.arenas, RESET_IF_OVER, np.uint8)
         if self.options.max_episode_steps is not None:
             orders[self._steps >= self.options.max_episode_steps] = RESET
         orders[self._resetting] = NO_ORDER
         self._orders = orders
-        sections = self._actions.write(actions, self.rows)
         marks = self._alive.view(np.uint8)
         rows, arenas = self._copies * self.slots, self._copies
         parts = [
@@ -226,11 +235,17 @@ class Batch:
         over_time = np.repeat(self._orders == RESET, self.slots) & active
         transition.truncations |= over_time & ~transition.terminations
         self._alive = observed & ~(transition.terminations | transition.truncations)
+        left = np.flatnonzero(active & ~observed)
+        if len(left):
+            map_batch(
+                lambda new, old: new.__setitem__(left, old[left]), transition.observations, self._last_observations
+            )
         transition.final_rows = np.flatnonzero(transition.terminations | transition.truncations)
         if len(transition.final_rows):
             transition.final_observations = rows_of(transition.observations, transition.final_rows)
         if any(reply.has_infos for reply in replies):
             transition.infos = self._infos(replies)
+        transition.infos += [(row, {"left": True}) for row in left.tolist()]
         if self._resetting.any():
             self._begin_episodes(transition, np.flatnonzero(self._resetting))
             self._resetting[:] = False
@@ -238,10 +253,16 @@ class Batch:
             if any(reply.reset for reply in replies):
                 self._take_next(transition, replies)
         else:
-            over = ~self._alive.reshape(self.arenas, self.slots).any(axis=1) | (self._orders == RESET)
+            ended = (active | observed) & ~self._alive
+            over = self._any_of_arena(ended) & ~self._any_of_arena(self._alive) | (self._orders == RESET)
             self._resetting = over & (self._orders != NO_ORDER)
             self._alive[np.repeat(self._resetting, self.slots)] = False
+        self._last_observations = transition.observations
         return transition
+
+    def _any_of_arena(self, rows: Array) -> Array:
+        """For each arena whether it is true of one of its rows."""
+        return np.asarray(rows.reshape(self.arenas, self.slots).any(axis=1))
 
     def _take_next(self, transition: Transition, replies: list[Reply]) -> None:
         """Put the first observations of the next episodes where the last ones were."""
