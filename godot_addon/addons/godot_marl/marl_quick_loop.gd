@@ -187,7 +187,8 @@ func _append_other(i: int, value: Variant, numbers: Array) -> MarlProblem:
 func _flush(first: int, numbers: Array, packed: PackedFloat32Array) -> MarlProblem:
 	if numbers.is_empty():
 		return null
-	# Array.assign checks each element natively: it leaves the target empty when one is no number.
+	# Array.assign checks each element natively: it leaves the target alone when one is no number.
+	_checked.clear()
 	_checked.assign(numbers)
 	if _checked.size() != numbers.size():
 		return _take_each(first, numbers, packed)
