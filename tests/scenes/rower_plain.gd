@@ -40,15 +40,15 @@ func get_observation() -> Variant:
 	return PackedFloat32Array(numbers) if get_index() % 2 else numbers as Variant
 
 
-func get_reward() -> float:
+func get_reward() -> Variant:
 	return place * frames
 
 
-func is_done() -> bool:
+func is_done() -> Variant:
 	return steps >= end_at and end_at % 2 == 0
 
 
-func is_truncated() -> bool:
+func is_truncated() -> Variant:
 	return steps >= end_at and end_at % 2 == 1
 
 
