@@ -44,6 +44,9 @@ class Batch:
         check_options(options, copies, processes, layout)
         self.options = options
         self._game = game
+        self._is_closed = False
+        self._is_pending = False
+        self._was_reset = False
         self._pool = WorkerPool(game, options, arenas=copies, workers=processes, layout=layout)
         self.scene: SceneDescription = self._pool.start()
         try:
@@ -67,9 +70,6 @@ class Batch:
             self.observation_space = spaces.Dict(
                 observation=agent.observation_space, action_mask=spaces.Box(0, 1, (self._mask_size,), np.int8)
             )
-        self._is_closed = False
-        self._is_pending = False
-        self._was_reset = False
         self._alive = np.zeros(self.rows, bool)
         # What each row saw last, for those that leave.
         self._last_observations: Any = None
@@ -143,7 +143,8 @@ class Batch:
     def _take_seeds(self, seed: int | Sequence[int | None] | None) -> list[int]:
         if seed is None:
             return [int(episode_seed) for episode_seed in self._seeds]
-        if isinstance(seed, (int, np.integer)):
+        if not isinstance(seed, Sequence | np.ndarray):
+            check_seed(seed)
             seeds: list[int | None] = [int(seed) + arena for arena in range(self.arenas)]
         else:
             seeds = list(seed)

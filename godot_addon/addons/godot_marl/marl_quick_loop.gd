@@ -102,13 +102,15 @@ func observe(reply: MarlReply) -> MarlProblem:
 	var packed := PackedFloat32Array()
 	var offset := 0
 	for i in count:
-		if is_live[i] == 0 or (changed[0] and _agents[i].is_gone()):
+		var node: Variant = nodes[i]
+		var is_gone: bool = is_live[i] == 0 or (changed[0] and _agents[i].is_gone())
+		# Nothing tells of a node that is queued for deletion but the node itself.
+		if is_gone or node.is_queued_for_deletion():
 			numbers.append_array(_zeros[i])
 			if is_live[i]:
 				flags[i] = MarlReply.Flag.TERMINATED | MarlReply.Flag.LEFT
 				_end(i)
 			continue
-		var node: Variant = nodes[i]
 		var value: Variant = node.get_observation()
 		if value is Array:
 			numbers.append_array(value)
