@@ -231,6 +231,28 @@ def test_rows_of_a_herd_are_what_the_arenas_are_alone(scenes: Path, make: MakeEn
     compare(scenes, make, scene, reset_options={"schedule": SCHEDULES[schedule]}, max_episode_steps=9)
 
 
+@pytest.mark.parametrize("options", [{}, {"max_episode_steps": 8, "exact_reset": True}], ids=str)
+def test_plain_agents_that_come_and_go_are_what_they_are_alone(
+    scenes: Path, make: MakeEnv, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    monkeypatch.setenv("ROWS", "growing 2")
+    compare(scenes, make, "rows_growing", **options)
+
+
+def test_an_arena_that_nobody_is_in_yet_goes_on_until_its_agents_have_ended(scenes: Path) -> None:
+    env = godot_marl.vector_env(scenes, scene="herd_none_at_first.tscn", copies=2)
+    try:
+        _, infos = env.reset(seed=1, options={"schedule": [[], [("spawn", 0)], [], [("end", 0)]]})
+        lives = []
+        for _ in range(8):
+            _, rewards, terminations, _, infos = env.step(env.action_space.sample())
+            lives.append((infos["active"].sum(), rewards.sum(), terminations.sum(), "final_info" in infos))
+        nobody, somebody, end = (0, 0.0, 0, False), (2, 2.0, 0, False), (2, 2.0, 2, True)
+        assert lives == [nobody, nobody, somebody, end] * 2
+    finally:
+        env.close()
+
+
 def test_the_quick_way_and_the_long_way_give_the_same(scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     both = []
     for kind in ("plain", "silent"):
