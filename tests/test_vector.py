@@ -18,6 +18,7 @@ from processes import MARK, leaves_nothing, marked, new_mark
 
 import godot_marl
 from godot_marl import errors
+from godot_marl.addon import prepare_example
 from godot_marl.parallel import GodotParallelEnv
 from godot_marl.vector import GodotVectorEnv
 
@@ -345,6 +346,45 @@ def test_an_exact_reset_makes_each_episode_the_same_bit_by_bit(
         seen[-1] = np.stack(infos["final_obs"])
         for row in range(2):
             assert [part[row].tobytes() for part in seen] == episodes[0]
+
+
+@pytest.mark.parametrize("example", ["cartpole", "soccer"])
+def test_exact_resets_of_the_examples_are_the_same_in_every_form(example: str) -> None:
+    game, steps = prepare_example(example), 30
+    alone = godot_marl.parallel_env(game, exact_reset=True)
+    env = godot_marl.vector_env(game, exact_reset=True, copies=2)
+    try:
+        alone.reset(seed=5)
+        agents = len(alone.possible_agents)
+        space = alone.action_space(alone.possible_agents[0])
+        space.seed(1)
+        actions = [[space.sample() for _ in range(agents)] for _ in range(steps)]
+        episodes = []
+        for _ in range(2):
+            first, _ = alone.reset(seed=5)
+            seen = [np.stack(list(first.values()))]
+            for action in actions:
+                if len(alone.agents) < agents:
+                    break
+                observations, *_ = alone.step(dict(zip(alone.agents, action, strict=True)))
+                seen.append(np.stack(list(observations.values())))
+            episodes.append(b"".join(part.tobytes() for part in seen))
+        assert episodes[0] == episodes[1]
+        # After an episode of another kind the same again, in two arenas at once.
+        for seed in (9, [5, 5]):
+            observations, _ = env.reset(seed=seed)
+            both = [[observations[:agents]], [observations[agents:]]]
+            for action in actions[: len(seen) - 1]:
+                observations, *_, infos = env.step(np.array(action * 2))
+                if "final_obs" in infos and seed != 9:
+                    observations = np.stack(list(infos["final_obs"]))
+                both[0].append(observations[:agents])
+                both[1].append(observations[agents:])
+        for row in both:
+            assert b"".join(part.tobytes() for part in row) == episodes[0]
+    finally:
+        alone.close()
+        env.close()
 
 
 def falls_side_by_side(env: GodotVectorEnv, actions: list[int]) -> np.ndarray[Any, Any]:
