@@ -47,6 +47,9 @@ class Batch:
         check_options(options, copies, processes, layout)
         self.options = options
         self._game = game
+        self._is_closed = False
+        self._is_pending = False
+        self._was_reset = False
         self._pool = WorkerPool(
             game,
             options,
@@ -77,10 +80,9 @@ class Batch:
             self.observation_space = spaces.Dict(
                 observation=agent.observation_space, action_mask=spaces.Box(0, 1, (self._mask_size,), np.int8)
             )
-        self._is_closed = False
-        self._is_pending = False
-        self._was_reset = False
         self._alive = np.zeros(self.rows, bool)
+        # What each row saw last, for those that leave.
+        self._last_observations: Any = None
         self._resetting = np.zeros(self.arenas, bool)
         self._is_resetting = False
         self._is_everybody_alive = False
@@ -109,6 +111,8 @@ class Batch:
         if seed is None:
             seed = int(seeding.np_random()[0].integers(2**31))
         self._generators = [seeding.np_random(seed + arena)[0] for arena in range(self.arenas)]
+        # Those of the next episodes.
+        self._seeds = np.array([self._draw(arena) for arena in range(self.arenas)], np.int64)
 
     def _draw(self, arena: int) -> int:
         return int(self._generators[arena].integers(2**31))
@@ -126,18 +130,18 @@ class Batch:
         """
         self._check_open()
         self._check_pending("reset", False)
+        episode_seeds = self._take_seeds(seed)
+        self._was_reset = False
         if self._pool.is_running and self._pool.is_inherited:
             self._pool.close()
         if not self._pool.is_running:
             self._pool.start()
-        episode_seeds = self._take_seeds(seed)
         parts = [
             {i: (episode_seeds[first + i], options or {}) for i in range(self._copies)}
             for first in range(0, self.arenas, self._copies)
         ]
         self._pool.begin(lambda worker, part: worker.begin_reset(part), parts)
         replies = self._pool.finish()
-        self._was_reset = True
         self._steps[:] = 0
         self._resetting[:] = False
         self._is_resetting = False
@@ -149,12 +153,15 @@ class Batch:
         transition = self._nothing(replies)
         transition.infos = self._infos(replies)
         transition.seeds = np.where(self._alive, np.repeat(episode_seeds, self.slots), -1)
+        self._last_observations = transition.observations
+        self._was_reset = True
         return transition
 
     def _take_seeds(self, seed: int | Sequence[int | None] | None) -> list[int]:
         if seed is None:
-            return [self._draw(arena) for arena in range(self.arenas)]
-        if isinstance(seed, (int, np.integer)):
+            return [int(episode_seed) for episode_seed in self._seeds]
+        if not isinstance(seed, Sequence | np.ndarray):
+            check_seed(seed)
             seeds: list[int | None] = [int(seed) + arena for arena in range(self.arenas)]
         else:
             seeds = list(seed)
@@ -165,11 +172,13 @@ class Batch:
                 expected=f"one integer, or {self.arenas} of them",
                 got=f"{len(seeds)} seeds",
             )
-        for arena, given in enumerate(seeds):
+        for given in seeds:
             check_seed(given)
+        for arena, given in enumerate(seeds):
             if given is not None:
                 self._generators[arena] = seeding.np_random(int(given))[0]
-        return [self._draw(arena) if given is None else int(given) for arena, given in enumerate(seeds)]
+                self._seeds[arena] = int(given)
+        return [int(episode_seed) for episode_seed in self._seeds]
 
     def send(self, actions: Any) -> None:
         """Let all rows act, without waiting; the actions of rows that are not alive mean nothing.
@@ -182,8 +191,10 @@ class Batch:
         self._check_pending("step", False)
         if self.options.checks:
             self._actions.check(actions, self._alive, self.describe_row)
-        self._orders = self._next_orders()
         sections = self._actions.write(actions, self.rows)
+        if not self._is_everybody_alive:
+            sections = {name: np.where(self._alive[:, None], part, 0) for name, part in sections.items()}
+        self._orders = self._next_orders()
         marks = self._alive.view(np.uint8)
         self._was_reset = False
         self._pool.begin(lambda worker, part: worker.begin_step_rows(*part), self._parts(sections, marks))
@@ -244,6 +255,7 @@ class Batch:
             transition.infos = self._infos(replies)
         if self._is_quiet(replies):
             transition.active = np.ones(self.rows, bool)
+            self._last_observations = transition.observations
             return transition
         flags = _joined([reply.flags for reply in replies])
         observed = (flags & OBSERVED).astype(bool)
@@ -258,9 +270,15 @@ class Batch:
         transition.truncations |= over_time & ~transition.terminations
         ended = transition.terminations | transition.truncations
         self._alive = observed & ~ended
+        left = np.flatnonzero(active & ~observed)
+        if len(left):
+            map_batch(
+                lambda new, old: new.__setitem__(left, old[left]), transition.observations, self._last_observations
+            )
         transition.final_rows = np.flatnonzero(ended)
         if len(transition.final_rows):
             transition.final_observations = rows_of(transition.observations, transition.final_rows)
+        transition.infos += [(row, {"left": True}) for row in left.tolist()]
         if self._is_resetting:
             self._begin_episodes(transition, np.flatnonzero(self._resetting))
             self._resetting[:] = False
@@ -268,12 +286,18 @@ class Batch:
             if any(reply.reset for reply in replies):
                 self._take_next(transition, replies)
         else:
-            over = ~self._alive.reshape(self.arenas, self.slots).any(axis=1) | (self._orders == RESET)
+            ended = (active | observed) & ~self._alive
+            over = self._any_of_arena(ended) & ~self._any_of_arena(self._alive) | (self._orders == RESET)
             self._resetting = over & (self._orders != NO_ORDER)
             self._alive[np.repeat(self._resetting, self.slots)] = False
         self._is_resetting = bool(self._resetting.any())
         self._is_everybody_alive = bool(self._alive.all())
+        self._last_observations = transition.observations
         return transition
+
+    def _any_of_arena(self, rows: Array) -> Array:
+        """For each arena whether it is true of one of its rows."""
+        return np.asarray(rows.reshape(self.arenas, self.slots).any(axis=1))
 
     def _is_quiet(self, replies: list[Reply]) -> bool:
         """True if everybody took part in the step, and nobody came, left, ended or was reset."""

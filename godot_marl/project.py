@@ -169,9 +169,16 @@ class Project:
     def _fingerprint(self, engine: Engine) -> str:
         """Changes whenever something changes that an import depends on."""
         digest = hashlib.sha256(engine.version.encode())
-        for folder, folders, files in os.walk(self.folder):
-            folders[:] = sorted(f for f in folders if f != ".godot")
-            for file in sorted(files):
-                status = os.stat(os.path.join(folder, file))
-                digest.update(f"{folder}/{file} {status.st_size} {status.st_mtime_ns}\n".encode())
+        # The addon may be a link to a folder elsewhere. Links may also lead in circles.
+        seen: set[str] = set()
+        for folder, folders, files in os.walk(self.folder, followlinks=True):
+            digest.update(f"{folder}\n".encode())
+            real = os.path.realpath(folder)
+            folders[:] = [] if real in seen else sorted(f for f in folders if f != ".godot")
+            for file in [] if real in seen else sorted(files):
+                path = os.path.join(folder, file)
+                # A link that leads nowhere is all that there is.
+                status = os.stat(path) if os.path.exists(path) else os.lstat(path)
+                digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
+            seen.add(real)
         return digest.hexdigest()

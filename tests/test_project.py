@@ -191,6 +191,42 @@ def test_a_changed_file_is_a_reason_to_import_again(folder: Path, godot: FakeEng
     assert len(godot.calls) == 2
 
 
+@pytest.fixture
+def linked_addon(folder: Path, tmp_path: Path) -> Path:
+    """The addon's folder, which is elsewhere; the project has a link to it."""
+    addon = tmp_path / "checkout" / "godot_marl"
+    addon.mkdir(parents=True)
+    (addon / "marl_bridge.gd").write_text("extends Node\n")
+    (folder / "addons").mkdir()
+    (folder / "addons" / "godot_marl").symlink_to(addon, target_is_directory=True)
+    return addon
+
+
+@pytest.mark.parametrize("file", ["marl_bridge.gd", "marl_new.gd"])
+def test_a_changed_file_behind_a_link_is_a_reason_to_import_again(
+    folder: Path, godot: FakeEngine, linked_addon: Path, file: str
+) -> None:
+    for _ in range(2):
+        Project(folder).imported(godot.engine)
+    assert len(godot.calls) == 1
+    with (linked_addon / file).open("a") as changed:
+        changed.write("\n")
+    Project(folder).imported(godot.engine)
+    assert len(godot.calls) == 2
+
+
+def test_links_in_circles_and_into_nowhere_end_no_import(folder: Path, godot: FakeEngine, linked_addon: Path) -> None:
+    (folder / "parts" / "whole").symlink_to(folder, target_is_directory=True)
+    (linked_addon / "again").symlink_to(linked_addon, target_is_directory=True)
+    (folder / "gone.gd").symlink_to(folder / "nowhere.gd")
+    for _ in range(2):
+        Project(folder).imported(godot.engine)
+    assert len(godot.calls) == 1
+    (folder / "more").symlink_to(folder / "parts", target_is_directory=True)
+    Project(folder).imported(godot.engine)
+    assert len(godot.calls) == 2
+
+
 def test_another_engine_is_a_reason_to_import_again(folder: Path, godot: FakeEngine) -> None:
     Project(folder).imported(godot.engine)
     other = Engine(path=godot.engine.path, version="4.7.stable", source=godot.engine.source)

@@ -8,22 +8,21 @@ var root: Node
 var agents: Array[MarlAgent] = []
 ## What [MarlDiscovery] found suspicious.
 var warnings: Array[Dictionary] = []
-## The space of get_state, or an empty Dictionary.
-var state_space := {}
+## What the root tells of the whole arena.
+var state := MarlState.new()
 ## True if something in the arena has set_options.
 var takes_options := false
 ## Who plays some of the agents in place of Python.
 var people := MarlPeople.new()
-
 ## True if its agents take turns.
 var has_turns := false
-
+## True if agents ended at the last [method observe].
+var has_endings := false
 ## Makes the scene anew, and answers its new root; not valid where a reset is enough.
 var rebuild := Callable()
 
 var _changes: MarlChanges
 var _presence: MarlPresence
-var _state_plan: MarlPlan
 var _has_infos := false
 var _has_reset := false
 var _bodies_3d: Array[Node] = []
@@ -75,7 +74,7 @@ func discover(configuration: Dictionary) -> MarlProblem:
 		takes_options = takes_options or agent.node.has_method("set_options")
 		has_turns = has_turns or agent.node.has_method("is_turn")
 		_has_infos = _has_infos or agent.has_info
-	return _discover_state()
+	return state.discover(root)
 
 
 ## Begins an episode: the arena's root first, then the agents that are there after it.
@@ -126,12 +125,14 @@ func is_alive() -> bool:
 
 ## True if no agent or state needs more than a list of float32 numbers, and a reward.
 func is_plain() -> bool:
-	if has_turns or _state_plan or not people.is_empty():
-		return false
-	if _has_infos:
+	if has_turns or state.exists() or _has_infos or not people.is_empty():
 		return false
 	for slot in get_slots():
 		if slot.group_size or slot.mask_size > 0 or not slot.observation_plan.is_f32():
+			return false
+		# Lists in lists that are as long as a plain list would be are not told from it quickly.
+		var shape := Array(slot.observation_space["shape"])
+		if shape.size() > 1 and int(shape[0] as float) == slot.observation_plan.size:
 			return false
 	return true
 
@@ -142,6 +143,7 @@ func observe(reply: MarlReply, first: bool) -> MarlProblem:
 	if problem:
 		return problem
 	var infos := {}
+	has_endings = false
 	var living := 0
 	var turns: Array[MarlAgent] = []
 	var next := 0
@@ -150,12 +152,13 @@ func observe(reply: MarlReply, first: bool) -> MarlProblem:
 		var agent := agents[slot]
 		next += agent.span if agent else 1
 		if agent == null or not agent.live or agent.is_gone():
-			_skip_slot(reply, slot, first)
+			has_endings = _skip_slot(reply, slot, first) or has_endings
 			continue
 		var is_new := first or agent.has_joined
 		problem = agent.observe_first(reply, infos) if is_new else agent.observe(reply, infos)
 		if problem:
 			return problem
+		has_endings = has_endings or not agent.live
 		if agent.live:
 			living += 1
 			if has_turns and agent.is_turn():
@@ -166,7 +169,7 @@ func observe(reply: MarlReply, first: bool) -> MarlProblem:
 	if not first:
 		people.add_infos(infos)
 	reply.infos.append(infos)
-	return _observe_state(reply)
+	return state.observe(root, reply)
 
 
 ## True while agents that take turns live, and it is nobody's turn. Asks is_done once more.
@@ -186,12 +189,12 @@ func is_between_turns() -> bool:
 func skip(reply: MarlReply) -> void:
 	for slot in get_slots():
 		reply.skip_slot(slot.observation_plan, slot.mask_size)
-	if _state_plan:
-		reply.observations.skip(_state_plan)
+	state.skip(reply)
 	reply.infos.append({})
 
 
-func _skip_slot(reply: MarlReply, index: int, first: bool) -> void:
+# True if its agent has just left.
+func _skip_slot(reply: MarlReply, index: int, first: bool) -> bool:
 	var agent := agents[index]
 	if agent is MarlGroup:
 		(agent as MarlGroup).skip(reply, first)
@@ -202,11 +205,12 @@ func _skip_slot(reply: MarlReply, index: int, first: bool) -> void:
 		flags = 0 if first else MarlReply.Flag.TERMINATED | MarlReply.Flag.LEFT
 	var slot := get_slots()[index]
 	reply.skip_slot(slot.observation_plan, slot.mask_size, flags)
+	return flags != 0
 
 
 # What reset_arena queues for deletion is still in the tree, so that only a search finds it out.
 func _look_up_agents(episode_seed: int) -> MarlProblem:
-	if _presence.is_fresh and not _has_reset:
+	if _presence.is_fresh and not _has_reset and not agents.any(_is_gone):
 		_presence.begin_again(episode_seed)
 		return null
 	_find_bodies()
@@ -215,6 +219,10 @@ func _look_up_agents(episode_seed: int) -> MarlProblem:
 		return found.problem
 	agents.fill(null)
 	return _presence.begin(found.agents, episode_seed)
+
+
+static func _is_gone(agent: MarlAgent) -> bool:
+	return agent != null and agent.is_gone()
 
 
 # An arena that declares agents that come later may have none yet.
@@ -251,44 +259,3 @@ func _flush_transforms() -> void:
 func _find_bodies() -> void:
 	_bodies_3d = root.find_children("*", "CollisionObject3D", true, false)
 	_bodies_2d = root.find_children("*", "CollisionObject2D", true, false)
-
-
-func _discover_state() -> MarlProblem:
-	if not root.has_method("get_state"):
-		return null
-	var answer: Variant = {}
-	if root.has_method("get_state_space"):
-		answer = root.call("get_state_space")
-	else:
-		answer = MarlSpace.like(root.call("get_state"))
-	var problem := "a Dictionary was expected"
-	if answer is Dictionary:
-		problem = MarlSpace.problem_of(answer as Dictionary)
-	if problem:
-		return MarlProblem.new(
-			"space",
-			"get_state_space() answered no space that crosses the wire.",
-			"%s.get_state_space()" % root.get_path(),
-			"a space",
-			problem,
-			"Build it with MarlSpace, for example MarlSpace.box([-1.0], [1.0])."
-		)
-	state_space = answer
-	_state_plan = MarlPlan.of(state_space)
-	return null
-
-
-func _observe_state(reply: MarlReply) -> MarlProblem:
-	if _state_plan == null:
-		return null
-	var problem := reply.observations.append(_state_plan, root.call("get_state"))
-	if problem.is_empty():
-		return null
-	return MarlProblem.new(
-		"state",
-		"get_state() answered something that is not in its space.",
-		"%s.get_state()" % root.get_path(),
-		problem[0],
-		problem[1],
-		"Answer as many numbers as get_state_space() says, each a number."
-	)

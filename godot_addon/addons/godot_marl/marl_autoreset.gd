@@ -14,7 +14,8 @@ var _seeds: PackedInt64Array = []
 var _due: Dictionary[int, int] = {}
 # By arena: the resets that this step has made.
 var _settling: Dictionary[int, bool] = {}
-var _begun: PackedInt32Array = []
+# By arena: the episodes that have begun since take_begun.
+var _begun: Dictionary[int, bool] = {}
 var _next := MarlReply.new()
 
 
@@ -29,15 +30,15 @@ func remember(arena: int, options: Dictionary) -> void:
 	_options[arena] = options
 	_due.erase(arena)
 	_settling.erase(arena)
-	_begun.append(arena)
+	_begun[arena] = true
 
 
 ## The arenas in which an episode has begun since the last call.
 func take_begun() -> PackedInt32Array:
 	if _begun.is_empty():
-		return _begun
-	var begun := _begun
-	_begun = []
+		return []
+	var begun := PackedInt32Array(_begun.keys())
+	_begun.clear()
 	return begun
 
 
@@ -62,17 +63,16 @@ func begin_due(frames_left: int) -> MarlProblem:
 	if _due.is_empty() or frames_left != settle_frames:
 		return null
 	for arena in _due:
-		var problem := _arenas[arena].begin(_due[arena], _options[arena])
+		var problem := _begin(arena, _due[arena])
 		if problem:
 			return problem
 		_settling[arena] = true
-		_begun.append(arena)
 	_due.clear()
 	return null
 
 
 ## Ends a step whose [param reply] is gathered: resets what is over, which only the arenas
-## [param candidates] can be, and encodes the message into [param into].
+## [param candidates] can be, in which agents ended, and encodes the message into [param into].
 func finish(
 	reply: MarlReply,
 	candidates: PackedInt32Array,
@@ -90,13 +90,9 @@ func finish(
 	var marks := PackedByteArray()
 	marks.resize(_arenas.size())
 	_next.clear()
-	_begun.append_array(over)
 	for i in over:
 		marks[i] = 1
-		# The global generator belongs to everyone, so only a single arena may set it.
-		if _arenas.size() == 1:
-			seed(_seeds[i])
-		var problem := _arenas[i].begin(_seeds[i], _options[i])
+		var problem := _begin(i, _seeds[i])
 		if problem:
 			return problem
 		problem = _arenas[i].observe(_next, true)
@@ -104,6 +100,14 @@ func finish(
 			return problem
 	into.append(reply.encode(request, frames, marks, _next))
 	return null
+
+
+func _begin(arena: int, episode_seed: int) -> MarlProblem:
+	_begun[arena] = true
+	# The global generator belongs to everyone, so only a single arena may set it.
+	if _arenas.size() == 1:
+		seed(episode_seed)
+	return _arenas[arena].begin(episode_seed, _options[arena])
 
 
 func _find_over(candidates: PackedInt32Array) -> PackedInt32Array:

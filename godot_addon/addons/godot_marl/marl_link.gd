@@ -17,7 +17,6 @@ var _headers: PackedStringArray = ["Sec-WebSocket-Protocol: " + MarlControl.SUBP
 var _deadline := 0
 var _last_attempt := 0
 var _last_look := 0
-var _was_open := false
 
 
 func _init(address: String, token: String, timeout: float) -> void:
@@ -40,7 +39,6 @@ func poll() -> State:
 	_socket.poll()
 	var now := Time.get_ticks_usec()
 	if _socket.state == MarlSocket.State.OPEN:
-		_was_open = true
 		if now - _last_look < _LOOK_USEC or _socket.has_message():
 			return State.OPEN
 		_last_look = now
@@ -48,7 +46,7 @@ func poll() -> State:
 	if _socket.close_reason:
 		return State.LOST
 	if _socket.state == MarlSocket.State.CLOSED:
-		if _was_open:
+		if _socket.was_open:
 			return State.LOST
 		if now - _last_attempt > _RETRY_USEC:
 			open()

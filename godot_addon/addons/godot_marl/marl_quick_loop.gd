@@ -20,6 +20,7 @@ var _has_truncated: PackedByteArray = []
 # Where the numbers of each slot end.
 var _ends: PackedInt32Array = []
 var _zeros: Array[Array] = []
+var _plans: Array[MarlPlan] = []
 var _checked: Array[float] = []
 var _arena_of: PackedInt32Array = []
 var _is_current := false
@@ -38,6 +39,7 @@ func _init(arenas: Array[MarlArena], changed: PackedByteArray) -> void:
 			zeros.fill(0.0)
 			end += zeros.size()
 			_zeros.append(zeros)
+			_plans.append(slot.observation_plan)
 			_ends.append(end)
 	_nodes.resize(_ends.size())
 	_agents.resize(_ends.size())
@@ -70,7 +72,15 @@ func apply(actions: Array, numbers: PackedInt64Array, marks: PackedByteArray) ->
 	var is_live := _is_live
 	var changed := _changed
 	var is_discrete := actions.is_empty()
-	for i in marks.size():
+	var first := 0
+	if is_discrete and not marks.has(0) and marks == is_live:
+		# The usual case: everybody lives and acts, and each action is one integer.
+		for node: Variant in nodes:
+			node.apply_action([numbers[first]])
+			first += 1
+			if changed[0]:
+				break
+	for i in range(first, marks.size()):
 		if marks[i] & is_live[i] == 0:
 			continue
 		if changed[0] and _agents[i].is_gone():
@@ -93,6 +103,7 @@ func observe(reply: MarlReply) -> MarlProblem:
 	var flags := PackedByteArray()
 	rewards.resize(count)
 	flags.resize(count)
+	flags.fill(MarlReply.Flag.OBSERVED)
 	ended.clear()
 	# What the agents from slot first on answered as Arrays. It is checked all at once.
 	var numbers: Array = []
@@ -100,13 +111,16 @@ func observe(reply: MarlReply) -> MarlProblem:
 	var packed := PackedFloat32Array()
 	var offset := 0
 	for i in count:
-		if is_live[i] == 0 or (changed[0] and _agents[i].is_gone()):
+		var node: Variant = nodes[i]
+		var is_gone: bool = is_live[i] == 0 or (changed[0] and _agents[i].is_gone())
+		# Nothing tells of a node that is queued for deletion but the node itself.
+		if is_gone or node.is_queued_for_deletion():
 			numbers.append_array(_zeros[i])
+			flags[i] = 0
 			if is_live[i]:
 				flags[i] = MarlReply.Flag.TERMINATED | MarlReply.Flag.LEFT
 				_end(i)
 			continue
-		var node: Variant = nodes[i]
 		var value: Variant = node.get_observation()
 		if value is Array:
 			numbers.append_array(value)
@@ -121,19 +135,20 @@ func observe(reply: MarlReply) -> MarlProblem:
 			numbers.resize(numbers.size() - (value.size() if value is Array else 0))
 			var problem := _append_other(i, value, numbers)
 			if problem:
-				return problem
+				return _first_of(first, numbers, packed, problem)
 		var reward: Variant = node.get_reward()
 		if reward is float or reward is int:
 			rewards[i] = reward
 		else:
-			return _agents[i].problem_of("reward", "get_reward", "a float", reward)
+			var problem := _agents[i].problem_of("reward", "get_reward", "a float", reward)
+			return _first_of(first, numbers, packed, problem)
 		var is_done: Variant = node.is_done()
 		var is_truncated: Variant = node.is_truncated() if has_truncated[i] else false
 		if not (is_done is bool and is_truncated is bool):
+			var problem := _agents[i].problem_of("end", "is_done", "a bool", is_done)
 			if is_done is bool:
-				return _agents[i].problem_of("end", "is_truncated", "a bool", is_truncated)
-			return _agents[i].problem_of("end", "is_done", "a bool", is_done)
-		flags[i] = MarlReply.Flag.OBSERVED
+				problem = _agents[i].problem_of("end", "is_truncated", "a bool", is_truncated)
+			return _first_of(first, numbers, packed, problem)
 		if is_done or is_truncated:
 			if is_done:
 				flags[i] |= MarlReply.Flag.TERMINATED
@@ -183,22 +198,36 @@ func _append_other(i: int, value: Variant, numbers: Array) -> MarlProblem:
 func _flush(first: int, numbers: Array, packed: PackedFloat32Array) -> MarlProblem:
 	if numbers.is_empty():
 		return null
-	# Array.assign checks each element natively: it leaves the target empty when one is no number.
+	# Array.assign checks each element natively: it leaves the target alone when one is no number.
+	_checked.clear()
 	_checked.assign(numbers)
 	if _checked.size() != numbers.size():
-		return _find_fault(first, numbers)
+		return _take_each(first, numbers, packed)
 	packed.append_array(PackedFloat32Array(_checked))
 	numbers.clear()
 	return null
 
 
-func _find_fault(first: int, numbers: Array) -> MarlProblem:
+# One of them is no number, or a list of numbers.
+func _take_each(first: int, numbers: Array, packed: PackedFloat32Array) -> MarlProblem:
+	var sections := MarlSections.new()
 	var begin := 0
-	for i in range(first, _agents.size()):
-		var plan := _agents[i].slot.observation_plan
-		var value := numbers.slice(begin, begin + plan.size)
-		var fault := MarlSections.new().append(plan, value)
+	for i in range(first, _plans.size()):
+		if begin == numbers.size():
+			break
+		var end := begin + _plans[i].size
+		var fault := sections.append(_plans[i], numbers.slice(begin, end))
 		if fault:
 			return _agents[i].problem_of_observation(fault)
-		begin += plan.size
+		begin = end
+	packed.append_array(sections.f32)
+	numbers.clear()
 	return null
+
+
+# The problem of an agent, unless one before it, whose numbers nobody has checked yet, has another.
+func _first_of(
+	first: int, numbers: Array, packed: PackedFloat32Array, problem: MarlProblem
+) -> MarlProblem:
+	var fault := _flush(first, numbers, packed)
+	return fault if fault else problem

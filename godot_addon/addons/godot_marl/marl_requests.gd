@@ -13,8 +13,6 @@ var _layout: MarlLayout
 var _reply := MarlReply.new()
 var _changes: MarlChanges
 var _autoreset: MarlAutoreset
-# The index of each arena.
-var _everywhere: PackedInt32Array = []
 # Null where some agent is not plain.
 var _quick_loop: MarlQuickLoop
 
@@ -31,7 +29,6 @@ func configure(configuration: Dictionary, bridge: MarlBridge) -> MarlProblem:
 		if copies.is_exact:
 			arena.rebuild = copies.make_again.bind(i)
 		arenas.append(arena)
-		_everywhere.append(i)
 	_autoreset = MarlAutoreset.new(arenas)
 	_autoreset.settle_frames = bridge.settle_frames
 	if configuration.get("step_length") != null:
@@ -87,7 +84,7 @@ func describe_scene() -> Dictionary:
 		"physics_fps": Engine.physics_ticks_per_second,
 		"arenas": arenas.size(),
 		"agents": agents,
-		"state_space": arenas[0].state_space if arenas[0].state_space else null,
+		"state_space": arenas[0].state.space if arenas[0].state.exists() else null,
 		"turns": arenas[0].has_turns,
 		"takes_options": arenas[0].takes_options,
 		"settle_frames": _autoreset.settle_frames,
@@ -202,12 +199,12 @@ func begin_frame(frames_left: int) -> MarlProblem:
 func answer_step(request: int, frames: int, into: Array[PackedByteArray]) -> MarlProblem:
 	_reply.clear()
 	var problem: MarlProblem
-	var candidates := _everywhere
+	var candidates: PackedInt32Array = []
 	if _may_be_quick():
 		problem = _quick_loop.observe(_reply)
 		candidates = _quick_loop.ended
 	else:
-		problem = _observe()
+		problem = _observe(candidates)
 	if problem == null:
 		problem = _autoreset.finish(_reply, candidates, request, frames, into)
 	return problem
@@ -222,12 +219,15 @@ func _may_be_quick() -> bool:
 	)
 
 
-func _observe() -> MarlProblem:
+# Puts the arenas in which agents ended into [param ended].
+func _observe(ended: PackedInt32Array) -> MarlProblem:
 	_changes.any[0] = 0
 	for i in arenas.size():
 		var problem := arenas[i].observe(_reply, _autoreset.is_first_of(i))
 		if problem:
 			return problem
+		if arenas[i].has_endings:
+			ended.append(i)
 	if _quick_loop:
 		_quick_loop.forget()
 	return null

@@ -131,7 +131,7 @@ func _append_i64(plan: MarlPlan, value: Variant) -> bool:
 	return true
 
 
-# Array.assign checks and converts each element natively: it leaves the target empty, and says so
+# Array.assign checks and converts each element natively: it leaves the target alone, and says so
 # on the console, when one of them is no number.
 func _take_numbers(plan: MarlPlan, value: Variant) -> bool:
 	_numbers.clear()

@@ -19,6 +19,8 @@ const _LONGEST_MESSAGE := 1 << 26
 
 ## How the connection is, as of the last [method poll].
 var state := State.CONNECTING
+## True once the other side has agreed to talk.
+var was_open := false
 ## Why the other side closed, or what went wrong; empty while nothing has.
 var close_reason := ""
 
@@ -177,6 +179,7 @@ func _take_response() -> void:
 		_lose("this is no WebSocket server")
 	else:
 		state = State.OPEN
+		was_open = true
 
 
 # Takes one whole frame out of the inbox; false if there is none.

@@ -1,0 +1,14 @@
+extends "res://rower_plain.gd"
+## Sees a picture.
+
+
+func get_observation() -> Variant:
+	var pixels := PackedByteArray()
+	pixels.resize(12)
+	pixels.fill(steps)
+	pixels[0] = frames
+	return pixels
+
+
+func get_observation_space() -> Dictionary:
+	return MarlSpace.image(2, 2, 3)
