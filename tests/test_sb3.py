@@ -59,8 +59,9 @@ def place_options(scene: str) -> dict[str, str]:
 
 
 def step_until_done(env: sb3.GodotVecEnv) -> None:
-    """Step until a row is done, each row with an action of its own."""
-    while not env.step(np.arange(env.num_envs) % 3 % 2)[2].any():
+    """Step at random until a row is done."""
+    env.action_space.seed(1)
+    while not env.step(np.array([env.action_space.sample() for _ in range(env.num_envs)]))[2].any():
         pass
 
 
@@ -343,17 +344,17 @@ def test_pictures_of_each_arena_and_a_video(vec: Make, tmp_path: Path) -> None:
 
 
 def test_ppo_learns_saves_loads_and_is_evaluated(vec: Make, tmp_path: Path) -> None:
-    env = vec("cartpole", copies=4, max_episode_steps=50)
-    model = PPO("MlpPolicy", env, n_steps=64, seed=3, device="cpu")
+    env = vec("cartpole", copies=2, max_episode_steps=30)
+    model = PPO("MlpPolicy", env, n_steps=128, seed=3, device="cpu")
     model.learn(512)
     assert model.ep_info_buffer
     assert all(info["r"] == info["l"] for info in model.ep_info_buffer)
     model.save(tmp_path / "model")
     loaded = PPO.load(tmp_path / "model", env, device="cpu")
-    loaded.learn(256)
-    returns, lengths = evaluate_policy(loaded, env, n_eval_episodes=8, return_episode_rewards=True)
+    loaded.learn(256, reset_num_timesteps=False)
+    returns, lengths = evaluate_policy(loaded, env, n_eval_episodes=6, return_episode_rewards=True)
     assert returns == lengths
-    assert len(returns) == 8
+    assert len(returns) == 6
 
 
 @pytest.mark.parametrize("algorithm", [PPO, DQN])
@@ -368,12 +369,12 @@ def test_a_training_with_a_seed_is_the_same_again(algorithm: Any, vec: Make) -> 
 
 
 def test_filled_rows_train_and_are_no_episodes(vec: Make) -> None:
-    env = vec("several_carts", copies=2, dead_rows="pad")
-    model = PPO("MlpPolicy", env, n_steps=64, seed=3, device="cpu")
+    env = vec("several_carts", dead_rows="pad")
+    model = PPO("MlpPolicy", env, n_steps=128, seed=3, device="cpu")
     model.learn(1024)
-    assert len(model.ep_info_buffer) > 8
+    assert len(model.ep_info_buffer) > 4
     assert all(info["r"] == info["l"] > 1 for info in model.ep_info_buffer)
-    returns, lengths = evaluate_policy(model, env, n_eval_episodes=16, return_episode_rewards=True)
+    returns, lengths = evaluate_policy(model, env, n_eval_episodes=8, return_episode_rewards=True)
     assert returns == lengths
 
 
