@@ -9,6 +9,7 @@ Python.
 from __future__ import annotations
 
 import ctypes
+import functools
 import json
 import os
 import shutil
@@ -58,13 +59,15 @@ def _start_game(wish: dict[str, Any], environment: dict[str, str]) -> subprocess
             stderr=subprocess.STDOUT,
             # A session of its own, so that what the game starts ends with it.
             start_new_session=True,
-            preexec_fn=_die_with_parent if is_linux else None,
+            preexec_fn=functools.partial(_prepare, wish["cpu"]) if is_linux else None,
         )
 
 
-def _die_with_parent() -> None:
-    """Should this supervisor itself be killed, the kernel ends the game."""
+def _prepare(cpu: int | None) -> None:
+    """Should this supervisor itself be killed, the kernel ends the game. It may be kept on one processor."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if cpu is not None:
+        os.sched_setaffinity(0, {cpu})
 
 
 def _start_display(size: list[int]) -> Any:

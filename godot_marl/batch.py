@@ -33,6 +33,7 @@ class Batch:
         copies: Arenas in each worker.
         processes: Workers.
         layout: "separate" or "shared".
+        pin: Keep each process on one processor, where there are copies and nobody watches.
 
     Raises:
         InvalidOptionError: An option has a value that cannot work.
@@ -40,11 +41,20 @@ class Batch:
         GodotMarlError: The game could not be started.
     """
 
-    def __init__(self, game: Game, options: Options, *, copies: int, processes: int, layout: str) -> None:
+    def __init__(
+        self, game: Game, options: Options, *, copies: int, processes: int, layout: str, pin: bool = True
+    ) -> None:
         check_options(options, copies, processes, layout)
         self.options = options
         self._game = game
-        self._pool = WorkerPool(game, options, arenas=copies, workers=processes, layout=layout)
+        self._pool = WorkerPool(
+            game,
+            options,
+            arenas=copies,
+            workers=processes,
+            layout=layout,
+            pin=pin and copies > 1 and options.render_mode is None,
+        )
         self.scene: SceneDescription = self._pool.start()
         try:
             check_scene(self.scene)
@@ -72,9 +82,13 @@ class Batch:
         self._was_reset = False
         self._alive = np.zeros(self.rows, bool)
         self._resetting = np.zeros(self.arenas, bool)
-        self._orders = np.zeros(self.arenas, np.uint8)
+        self._is_resetting = False
+        self._is_everybody_alive = False
+        self._quiet_flags = bytes([OBSERVED]) * (copies * self.slots)
+        self._usual_orders = np.full(self.arenas, RESET_IF_OVER, np.uint8)
+        self._orders = self._usual_orders
         self._steps = np.zeros(self.arenas, np.int64)
-        self._seeds = np.zeros(self.arenas, np.int64)
+        self._seeds = np.zeros(self.arenas, "<i8")
         self._seed(options.seed)
 
     @property
@@ -135,9 +149,11 @@ class Batch:
         self._was_reset = True
         self._steps[:] = 0
         self._resetting[:] = False
+        self._is_resetting = False
         self._seeds[:] = [self._draw(arena) for arena in range(self.arenas)]
         flags = _joined([reply.flags for reply in replies])
         self._alive = (flags & OBSERVED).astype(bool)
+        self._is_everybody_alive = bool(self._alive.all())
         self._check_observations(replies, parts_are_next=False)
         transition = self._nothing(replies)
         transition.infos = self._infos(replies)
@@ -175,16 +191,33 @@ class Batch:
         self._check_pending("step", False)
         if self.options.checks:
             self._actions.check(actions, self._alive, self.describe_row)
-        self._steps += 1
-        orders = np.full(self.arenas, RESET_IF_OVER, np.uint8)
-        if self.options.max_episode_steps is not None:
-            orders[self._steps >= self.options.max_episode_steps] = RESET
-        orders[self._resetting] = NO_ORDER
-        self._orders = orders
+        self._orders = self._next_orders()
         sections = self._actions.write(actions, self.rows)
         marks = self._alive.view(np.uint8)
+        self._was_reset = False
+        self._pool.begin(lambda worker, part: worker.begin_step_rows(*part), self._parts(sections, marks))
+        self._was_reset = True
+        self._is_pending = True
+
+    def _next_orders(self) -> Array:
+        self._steps += 1
+        limit = self.options.max_episode_steps
+        is_over = limit is not None and self._steps.max() >= limit
+        if not is_over and not self._is_resetting:
+            return self._usual_orders
+        orders = self._usual_orders.copy()
+        if limit is not None:
+            orders[self._steps >= limit] = RESET
+        orders[self._resetting] = NO_ORDER
+        return orders
+
+    def _parts(self, sections: dict[str, Array], marks: Array) -> list[tuple[dict[str, Array], Array, Array, Array]]:
+        """What each worker has of the rows and arenas."""
+        orders = self._orders
+        if self._workers == 1:
+            return [(sections, marks, orders, self._seeds)]
         rows, arenas = self._copies * self.slots, self._copies
-        parts = [
+        return [
             (
                 {name: section[worker * rows : (worker + 1) * rows] for name, section in sections.items()},
                 marks[worker * rows : (worker + 1) * rows],
@@ -193,10 +226,6 @@ class Batch:
             )
             for worker in range(self._workers)
         ]
-        self._was_reset = False
-        self._pool.begin(lambda worker, part: worker.begin_step_rows(*part), parts)
-        self._was_reset = True
-        self._is_pending = True
 
     def receive(self) -> Transition:
         """Wait for what the step brought.
@@ -216,31 +245,32 @@ class Batch:
         return transition
 
     def _transition(self, replies: list[Reply]) -> Transition:
+        self._check_observations(replies, parts_are_next=False)
+        transition = self._nothing(replies)
+        transition.rewards = _joined([reply.rewards for reply in replies])
+        self._check_rewards(replies, transition.rewards)
+        if any(reply.has_infos for reply in replies):
+            transition.infos = self._infos(replies)
+        if self._is_quiet(replies):
+            transition.active = np.ones(self.rows, bool)
+            return transition
         flags = _joined([reply.flags for reply in replies])
         observed = (flags & OBSERVED).astype(bool)
         active, began = self._alive, np.repeat(self._resetting, self.slots)
         joined = observed & ~active
         if (joined & ~began & ((flags & JOINED) == 0)).any() or (active & ~observed & ((flags & LEFT) == 0)).any():
             raise broken_reply_error("the flags of the slots", str(flags.tolist())[:200])
-        self._check_observations(replies, parts_are_next=False)
-        transition = self._nothing(replies)
-        transition.rewards = _joined([reply.rewards for reply in replies])
-        if self.options.checks and np.isnan(transition.rewards).any():
-            for reply in replies:
-                for arena in range(self._copies):
-                    self._checker.rewards(reply, range(self.slots), arena)
         transition.active = active
         transition.terminations = (flags & TERMINATED).astype(bool)
         transition.truncations = (flags & TRUNCATED).astype(bool)
         over_time = np.repeat(self._orders == RESET, self.slots) & active
         transition.truncations |= over_time & ~transition.terminations
-        self._alive = observed & ~(transition.terminations | transition.truncations)
-        transition.final_rows = np.flatnonzero(transition.terminations | transition.truncations)
+        ended = transition.terminations | transition.truncations
+        self._alive = observed & ~ended
+        transition.final_rows = np.flatnonzero(ended)
         if len(transition.final_rows):
             transition.final_observations = rows_of(transition.observations, transition.final_rows)
-        if any(reply.has_infos for reply in replies):
-            transition.infos = self._infos(replies)
-        if self._resetting.any():
+        if self._is_resetting:
             self._begin_episodes(transition, np.flatnonzero(self._resetting))
             self._resetting[:] = False
         if self.resets_in_same_step:
@@ -250,7 +280,24 @@ class Batch:
             over = ~self._alive.reshape(self.arenas, self.slots).any(axis=1) | (self._orders == RESET)
             self._resetting = over & (self._orders != NO_ORDER)
             self._alive[np.repeat(self._resetting, self.slots)] = False
+        self._is_resetting = bool(self._resetting.any())
+        self._is_everybody_alive = bool(self._alive.all())
         return transition
+
+    def _is_quiet(self, replies: list[Reply]) -> bool:
+        """True if everybody took part in the step, and nobody came, left, ended or was reset."""
+        return (
+            self._is_everybody_alive
+            and self._orders is self._usual_orders
+            and all(reply.flags.tobytes() == self._quiet_flags and not reply.reset for reply in replies)
+        )
+
+    def _check_rewards(self, replies: list[Reply], rewards: Array) -> None:
+        # One that is NaN makes the sum NaN; infinite ones of both signs do, too.
+        if self.options.checks and np.isnan(rewards.sum()):
+            for reply in replies:
+                for arena in range(self._copies):
+                    self._checker.rewards(reply, range(self.slots), arena)
 
     def _take_next(self, transition: Transition, replies: list[Reply]) -> None:
         """Put the first observations of the next episodes where the last ones were."""

@@ -10,15 +10,13 @@ import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
 from godot_marl.errors import ProtocolError
-
-SECTIONS = ("f64", "i64", "f32", "i32", "u8")
-SECTION_DTYPES = {"f64": "<f8", "i64": "<i8", "f32": "<f4", "i32": "<i4", "u8": "u1"}
+from godot_marl.plans import SECTION_DTYPES, Block, SpacePlan
 
 KIND_STEP, KIND_REPLY, KIND_FRAME = 1, 2, 3
 # In a step request: arenas may be reset within the step (5.4). In a reply: some were (6.5).
@@ -35,142 +33,6 @@ _KNOWN_FLAGS = bytes(range(2 * TURN))
 
 # Fewer views than this are sooner made one by one.
 _FEW = 4
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """One leaf of a space (4.1) and where its elements begin within its agent's part of the section."""
-
-    section: str
-    begin: int
-    size: int
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-
-class SpacePlan:
-    """Where the leaves of one space lie, for one slot."""
-
-    def __init__(self, space: spaces.Space[Any]) -> None:
-        """Plan for `space`, which must be one that `godot_marl.spaces.to_wire` takes."""
-        self.space = space
-        self.widths = dict.fromkeys(SECTIONS, 0)
-        self.leaves: list[tuple[Leaf, spaces.Space[Any]]] = []
-        self.tree = self._plan(space)
-        # The leaf of a space that is one itself.
-        self.only_leaf = leaf = self.tree if isinstance(self.tree, Leaf) else None
-        # Whether the values are arrays that need no conversion.
-        self.is_view = leaf is not None and bool(leaf.shape) and leaf.dtype == SECTION_DTYPES[leaf.section]
-
-    def _plan(self, space: spaces.Space[Any]) -> Any:
-        if isinstance(space, spaces.Dict):
-            return {name: self._plan(member) for name, member in sorted(space.spaces.items())}
-        if isinstance(space, spaces.Tuple):
-            return tuple(self._plan(member) for member in space.spaces)
-        dtype = np.dtype(space.dtype)
-        shape = tuple(space.shape or ())
-        size = int(np.prod(shape, dtype=np.int64))
-        section = _section_of(dtype) if isinstance(space, spaces.Box) else _SECTION_OF_SPACE[type(space)]
-        leaf = Leaf(section, self.widths[section], size, shape, dtype)
-        self.widths[section] += size
-        self.leaves.append((leaf, space))
-        return leaf
-
-    def write(self, value: Any, rows: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Store `value` in one slot's part of each section."""
-        self._write(self.tree, value, rows)
-
-    def _write(self, tree: Any, value: Any, rows: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        if isinstance(tree, Leaf):
-            rows[tree.section][tree.begin : tree.begin + tree.size] = np.asarray(value).reshape(tree.size)
-        elif isinstance(tree, dict):
-            for name, member in tree.items():
-                self._write(member, value[name], rows)
-        else:
-            for member, item in zip(tree, value, strict=True):
-                self._write(member, item, rows)
-
-    def read(self, rows: Mapping[str, np.ndarray[Any, Any]]) -> Any:
-        """The value in one slot's part of each section; a view where the type needs no conversion."""
-        return self._read(self.tree, rows)
-
-    def _read(self, tree: Any, rows: Mapping[str, np.ndarray[Any, Any]]) -> Any:
-        if isinstance(tree, Leaf):
-            elements = rows[tree.section][tree.begin : tree.begin + tree.size].reshape(tree.shape)
-            return elements if tree.shape and elements.dtype == tree.dtype else elements.astype(tree.dtype)[()]
-        if isinstance(tree, dict):
-            return {name: self._read(member, rows) for name, member in tree.items()}
-        return tuple(self._read(member, rows) for member in tree)
-
-
-_SECTION_OF_SPACE: dict[type, str] = {
-    spaces.Discrete: "i64",
-    spaces.MultiDiscrete: "i64",
-    spaces.MultiBinary: "u8",
-}
-
-
-def _section_of(dtype: np.dtype[Any]) -> str:
-    return {"float64": "f64", "int64": "i64", "float32": "f32", "uint8": "u8"}.get(dtype.name, "i32")
-
-
-class _Place(NamedTuple):
-    """Where one slot's elements lie, for one arena: the sections that it uses, each with its begin and end."""
-
-    parts: tuple[tuple[str, int, int], ...]
-    plan: SpacePlan
-
-
-class _Block:
-    """The sections of one message that are not empty: all arenas, all slots, in the order of clause 4.3."""
-
-    def __init__(self, plans: Sequence[SpacePlan], arenas: int) -> None:
-        self.arenas = arenas
-        self.places: list[_Place] = []
-        ends = dict.fromkeys(SECTIONS, 0)
-        for plan in plans:
-            parts = []
-            for section, width in plan.widths.items():
-                if width:
-                    parts.append((section, ends[section], ends[section] + width))
-                    ends[section] += width
-            self.places.append(_Place(tuple(parts), plan))
-        self.widths = {section: width for section, width in ends.items() if width}
-
-    @property
-    def is_discrete(self) -> bool:
-        """True if each slot has one Discrete space."""
-        return all(isinstance(place.plan.space, spaces.Discrete) for place in self.places)
-
-    def same_views(self, slots: int) -> tuple[str, int, tuple[int, ...]] | None:
-        """Where the values of the first slots lie, if they are views of one form: section, end, and shape of all."""
-        plans = [place.plan for place in self.places[:slots]]
-        leaf = plans[0].only_leaf
-        if leaf is None or any(plan.only_leaf != leaf or not plan.is_view for plan in plans):
-            return None
-        return leaf.section, slots * leaf.size, (slots, *leaf.shape)
-
-    def read(self, block: Mapping[str, np.ndarray[Any, Any]], arena: int, slot: int) -> Any:
-        parts, plan = self.places[slot]
-        if plan.is_view:
-            section, begin, end = parts[0]
-            elements = block[section][arena, begin:end]
-            shape = plan.leaves[0][0].shape
-            return elements if len(shape) == 1 else elements.reshape(shape)
-        return plan.read(self._rows(block, arena, slot))
-
-    def write(self, value: Any, block: Mapping[str, np.ndarray[Any, Any]], arena: int, slot: int) -> None:
-        parts, plan = self.places[slot]
-        if plan.only_leaf is not None:
-            section, begin, end = parts[0]
-            block[section][arena, begin:end] = np.asarray(value).reshape(plan.only_leaf.size)
-        else:
-            plan.write(value, self._rows(block, arena, slot))
-
-    def _rows(
-        self, block: Mapping[str, np.ndarray[Any, Any]], arena: int, slot: int
-    ) -> dict[str, np.ndarray[Any, Any]]:
-        return {section: block[section][arena, begin:end] for section, begin, end in self.places[slot].parts}
 
 
 # A part of a reply that is not empty: its name, type, elements for each arena, and where it begins.
@@ -229,8 +91,8 @@ class Layout:
         self.slots = len(action_spaces)
         observed = [*observation_spaces, *([state_space] if state_space is not None else [])]
         self._has_state = state_space is not None
-        self._actions = _Block([SpacePlan(space) for space in action_spaces], arenas)
-        self._observations = _Block([SpacePlan(space) for space in observed], arenas)
+        self._actions = Block([SpacePlan(space) for space in action_spaces], arenas)
+        self._observations = Block([SpacePlan(space) for space in observed], arenas)
         self._same_views = self._observations.same_views(self.slots) if self.slots else None
         self._mask_begins = np.concatenate([[0], np.cumsum(mask_sizes, dtype=np.int64)]).tolist()
         self.step_size = STEP_HEADER.size + arenas * (
@@ -318,7 +180,7 @@ class Layout:
         """
         header = STEP_HEADER.pack(KIND_STEP, FLAG_AUTORESET, 0, request)
         blocks = [sections[name].tobytes() for name in self._actions.widths]
-        return b"".join([header, *blocks, marks.tobytes(), orders.tobytes(), seeds.astype("<i8").tobytes()])
+        return b"".join([header, *blocks, marks.tobytes(), orders.tobytes(), seeds.astype("<i8", copy=False).tobytes()])
 
     def decode_reply(self, message: bytes | bytearray | memoryview) -> Reply:
         """Read a reply (section 6). The arrays are writable, and nothing changes them later.
@@ -353,11 +215,12 @@ class Layout:
         return [arena for arena, mark in enumerate(marks) if mark]
 
     def _decode_part(self, block: bytearray | memoryview, parts: Sequence[_Part], arenas: int, begin: int) -> Reply:
-        arrays = {name: empty[:arenas] for name, empty in self._empty.items()}
         if parts is self._parts:
+            arrays = self._empty.copy()
             for name, dtype, width, offset in parts:
                 arrays[name] = np.ndarray((arenas, width), dtype, block, offset)
         else:
+            arrays = {name: empty[:arenas] for name, empty in self._empty.items()}
             for name, dtype, width, _ in parts:
                 arrays[name] = np.ndarray((arenas, width), dtype, block, begin)
                 begin += dtype.itemsize * arenas * width
@@ -385,7 +248,7 @@ class Layout:
                 raise _malformed("the tail of a reply", f"{count} objects of infos", repr(tail[:100]))
         reply.infos, reply.has_infos = infos, "infos" in members
         if reply.next is not None and next_infos:
-            reply.next.infos = next_infos
+            reply.next.infos, reply.next.has_infos = next_infos, True
 
     def observation(self, reply: Reply, arena: int, slot: int) -> Any:
         """One agent's observation, without its mask."""

@@ -78,8 +78,8 @@ def plan_launch(game: Game, options: Options) -> Launch:
     return Launch((str(path.absolute()), *_arguments(options, _DEFAULT_FPS)), True, str(path))
 
 
-def start(launch: Launch, options: Options, url: str, token: str) -> GameProcess:
-    """Start the game, which will connect to `url` with `token`.
+def start(launch: Launch, options: Options, url: str, token: str, cpu: int | None = None) -> GameProcess:
+    """Start the game, which will connect to `url` with `token`, and stay on the processor `cpu` if it is not None.
 
     Raises:
         GameError: The program could not be started.
@@ -98,7 +98,7 @@ def start(launch: Launch, options: Options, url: str, token: str) -> GameProcess
             )
         width, height = options.render_size or (0, 0)
         display = (max(width, _SMALLEST_DISPLAY[0]), max(height, _SMALLEST_DISPLAY[1]))
-    return GameProcess(launch.command, environment=environment, display=display)
+    return GameProcess(launch.command, environment=environment, display=display, cpu=cpu)
 
 
 def _plan_command(game: Game, options: Options) -> Launch:

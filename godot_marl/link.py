@@ -41,7 +41,7 @@ _MAX_MESSAGE = 1 << 26
 _UPGRADE_TIMEOUT = 10.0
 _CHECK_INTERVAL = 0.1
 # To fall asleep and to be woken costs a tenth of a millisecond, which staying awake saves where the answer comes soon.
-SPIN_SECONDS = 0.0003
+SPIN_SECONDS = 0.001
 # Where it does not, so many waits at most are slept through before it is tried again.
 _LONGEST_SLUMBER = 256
 # If it takes longer than this to give way, another program had the core: to stay awake costs us our own turns then.

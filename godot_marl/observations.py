@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from godot_marl.codec import SECTION_DTYPES, Layout, Reply
+from godot_marl.codec import Layout, Reply
 from godot_marl.errors import InvalidObservationError
+from godot_marl.plans import SECTION_DTYPES
 from godot_marl.protocol import AgentDescription, SceneDescription
 from godot_marl.spaces import leaves
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from godot_marl import errors
 from godot_marl.codec import Reply
+from godot_marl.cpus import choose_cpus
 from godot_marl.options import Game, Options
 from godot_marl.protocol import SceneDescription
 from godot_marl.worker import Worker
@@ -27,17 +28,19 @@ class WorkerPool:
         arenas: How many arenas each worker has.
         workers: How many workers there are.
         layout: "separate" or "shared", see `Worker`.
+        pin: Whether to keep each worker on one processor.
 
     Raises:
         InvalidOptionError: Several workers cannot be had so.
     """
 
-    def __init__(self, game: Game, options: Options, *, arenas: int, workers: int, layout: str) -> None:
+    def __init__(self, game: Game, options: Options, *, arenas: int, workers: int, layout: str, pin: bool) -> None:
         self._game = game
         self._options = options
         self._arenas = arenas
         self._count = workers
         self._layout = layout
+        self._pin = pin
         self._workers: list[Worker] = []
         if workers > 1 and game is None and options.command is None:
             raise _only_one("game", "a game that Python starts", "None", "Give a game, or processes=1.")
@@ -56,9 +59,10 @@ class WorkerPool:
             SceneError: Two workers have different agents.
             GodotMarlError: One of them could not be started; none is left then.
         """
+        cpus = choose_cpus(self._count) if self._pin else [None] * self._count
         workers = [
-            Worker(self._game, self._options, self._arenas, self._layout, is_alone=self._count == 1)
-            for _ in range(self._count)
+            Worker(self._game, self._options, self._arenas, self._layout, is_alone=self._count == 1, cpu=cpu)
+            for cpu in cpus
         ]
         try:
             with ThreadPoolExecutor(self._count, "godot-marl start") as threads:
@@ -100,7 +104,7 @@ class WorkerPool:
     @property
     def is_inherited(self) -> bool:
         """True in a forked child: the games are the parent's."""
-        return any(worker.is_inherited for worker in self._workers)
+        return bool(self._workers) and self._workers[0].is_inherited
 
     def worker(self, index: int) -> Worker:
         """One of the workers."""

@@ -31,6 +31,7 @@ class GameProcess:
         folder: The folder to run in; None for the current one.
         environment: What to add to the environment.
         display: The size of the virtual display to start for it, or None for none.
+        cpu: The processor to keep it on, or None for all (Linux only).
 
     Raises:
         GameError: The program could not be started.
@@ -44,6 +45,7 @@ class GameProcess:
         folder: str | os.PathLike[str] | None = None,
         environment: Mapping[str, str] | None = None,
         display: tuple[int, int] | None = None,
+        cpu: int | None = None,
     ) -> None:
         self.command = list(command)
         self.exit_status: int | None = None
@@ -69,7 +71,7 @@ class GameProcess:
         )
         self._reader = threading.Thread(target=self._listen, name="godot-marl supervisor", daemon=True)
         self._reader.start()
-        self._order(command, folder, environment or {}, display)
+        self._order(command, folder, environment or {}, display, cpu)
 
     def _order(
         self,
@@ -77,6 +79,7 @@ class GameProcess:
         folder: str | os.PathLike[str] | None,
         environment: Mapping[str, str],
         display: tuple[int, int] | None,
+        cpu: int | None,
     ) -> None:
         wish = {
             "command": list(command),
@@ -85,6 +88,7 @@ class GameProcess:
             "log": str(self._log),
             "scratch": self._folder.name,
             "display": display,
+            "cpu": cpu,
         }
         assert self._supervisor.stdin is not None
         with contextlib.suppress(OSError):

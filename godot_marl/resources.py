@@ -17,6 +17,12 @@ def addon_folder() -> Path:
     return shipped if shipped.is_dir() else _CHECKOUT / "godot_addon" / "addons" / "godot_marl"
 
 
+def benchmark_folder() -> Path:
+    """The project that `godot-marl bench` measures, without the addon."""
+    shipped = _SHIPPED / "benchmarks" / "project"
+    return shipped if shipped.is_dir() else _CHECKOUT / "benchmarks" / "project"
+
+
 def example_names() -> list[str]:
     """The names of the example projects."""
     return sorted(folder.parent.name for folder in _examples_folder().glob("*/project.godot"))

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from godot_marl.codec import SECTION_DTYPES, Leaf, SpacePlan
 from godot_marl.errors import InvalidActionError
+from godot_marl.plans import SECTION_DTYPES, Leaf, SpacePlan
 
 Array = np.ndarray[Any, Any]
 
@@ -37,6 +37,10 @@ class RowPlan:
             sections: What `Reply.sections` has; behind the values of the slots others may follow.
             slots: How many rows there are in an arena.
         """
+        only = self._plan.only_leaf
+        if only is not None:
+            elements = sections[only.section][:, : slots * only.size]
+            return elements.reshape(-1, *only.shape).astype(only.dtype, copy=False)
         rows = {name: sections[name][:, : slots * width].reshape(-1, width) for name, width in self._widths.items()}
         return map_leaves(
             self._plan.tree,
@@ -74,8 +78,10 @@ class RowPlan:
         """
         for leaf, space in self._plan.leaves:
             array = self._leaf_of(batch, leaf, space, len(rows))
-            inside = _inside(space, array, leaf) | ~rows
-            if not inside.all():
+            inside = _inside(space, array, leaf)
+            # A search through bytes costs less than a reduction.
+            if b"\0" in inside.tobytes() and not (inside | ~rows).all():
+                inside |= ~rows
                 row = int(np.argmin(inside))
                 raise InvalidActionError(
                     f"The action of {describe(row)} is outside its action space.",
@@ -87,9 +93,7 @@ class RowPlan:
 
     def _leaf_of(self, batch: Any, leaf: Leaf, space: spaces.Space[Any], count: int) -> Array:
         try:
-            found: list[Any] = []
-            map_leaves(self._plan.tree, lambda other, value: found.append(value) if other is leaf else None, batch)
-            array = np.asarray(found[0])
+            array = np.asarray(batch if leaf is self._plan.only_leaf else self._find(batch, leaf))
         except (KeyError, TypeError, ValueError, IndexError):
             array = np.zeros(0)
         kinds = "fiu" if isinstance(space, spaces.Box) and leaf.dtype.kind == "f" else "iub"
@@ -102,6 +106,11 @@ class RowPlan:
                 remedy="Give what action_space.sample() gives: a row for each agent.",
             )
         return array
+
+    def _find(self, batch: Any, leaf: Leaf) -> Any:
+        found: list[Any] = []
+        map_leaves(self._plan.tree, lambda other, value: found.append(value) if other is leaf else None, batch)
+        return found[0]
 
 
 def map_leaves(tree: Any, function: Callable[..., Any], *values: Any) -> Any:

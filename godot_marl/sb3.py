@@ -73,6 +73,7 @@ class GodotVecEnv(VecEnv):
         processes: Godot processes.
         layout: "separate" or "shared"; see `godot_marl.GodotVectorEnv`.
         dead_rows: "error" or "pad".
+        pin: Keep each process that has several arenas on one processor; see `godot_marl.GodotVectorEnv`.
         options: See `godot_marl.options.Options`. `mask_in_observation` is False if it is not given.
 
     Attributes:
@@ -94,6 +95,7 @@ class GodotVecEnv(VecEnv):
         processes: int = 1,
         layout: str = "separate",
         dead_rows: str = "error",
+        pin: bool = True,
         **options: Any,
     ) -> None:
         if dead_rows not in DEAD_ROWS:
@@ -104,7 +106,7 @@ class GodotVecEnv(VecEnv):
                 got=repr(dead_rows),
             )
         given = Options.of({"mask_in_observation": False, **options})
-        self.batch = batch = Batch(game, given, copies=copies, processes=processes, layout=layout)
+        self.batch = batch = Batch(game, given, copies=copies, processes=processes, layout=layout, pin=pin)
         try:
             check_scene(batch)
             self._blank = blank_observation(batch.observation_space, batch.scene.agents[0].name)
@@ -170,6 +172,8 @@ class GodotVecEnv(VecEnv):
         self._returns[:] = 0.0
         self._lengths[:] = 0
         self._tell_beginnings(transition, range(self.num_envs))
+        for row, info in transition.infos:
+            self.reset_infos[row].update(info)
         self._fill(transition)
         return transition.observations
 
@@ -226,11 +230,10 @@ class GodotVecEnv(VecEnv):
         self._returns += transition.rewards
         self._lengths += transition.active
         begun = self._rows_of(transition.begun)
-        for row, info in transition.infos:
-            if row not in begun:
-                infos[row].update(info)
         if begun:
             self._tell_beginnings(transition, begun)
+        for row, info in transition.infos:
+            (self.reset_infos if row in begun else infos)[row].update(info)
         if len(transition.final_rows):
             self._tell_ends(transition, infos)
         if self._pads:
@@ -246,12 +249,10 @@ class GodotVecEnv(VecEnv):
         return set((arenas[:, None] * self.batch.slots + np.arange(self.batch.slots)).ravel().tolist())
 
     def _tell_beginnings(self, transition: Transition, rows: set[int] | range) -> None:
+        seeds = transition.seeds.tolist()
         for row in rows:
-            seed = int(transition.seeds[row])
+            seed = seeds[row]
             self.reset_infos[row] = {"seed": seed} if seed >= 0 else {"active": False}
-        for row, info in transition.infos:
-            if row in rows:
-                self.reset_infos[row].update(info)
 
     def _tell_ends(self, transition: Transition, infos: Infos) -> None:
         for row, info in transition.final_infos:
@@ -260,9 +261,11 @@ class GodotVecEnv(VecEnv):
         rows = transition.final_rows
         cut = (transition.truncations & ~transition.terminations)[rows].tolist()
         returns, lengths = self._returns[rows].tolist(), self._lengths[rows].tolist()
+        batch = transition.final_observations
+        last = batch if isinstance(batch, np.ndarray) else [_row_of(batch, i) for i in range(len(rows))]
         for i, row in enumerate(rows.tolist()):
             info = infos[row]
-            info["terminal_observation"] = _row_of(transition.final_observations, i)
+            info["terminal_observation"] = last[i]
             info["TimeLimit.truncated"] = cut[i]
             if lengths[i]:
                 info["episode"] = {"r": returns[i], "l": lengths[i], "t": seconds}
@@ -350,10 +353,11 @@ def vec_env(
     processes: int = 1,
     layout: str = "separate",
     dead_rows: str = "error",
+    pin: bool = True,
     **options: Any,
 ) -> GodotVecEnv:
     """A scene as a VecEnv of stable-baselines3: see `GodotVecEnv`."""
-    return GodotVecEnv(game, copies=copies, processes=processes, layout=layout, dead_rows=dead_rows, **options)
+    return GodotVecEnv(game, copies=copies, processes=processes, layout=layout, dead_rows=dead_rows, pin=pin, **options)
 
 
 def _row_of(batch: Any, row: int) -> Any:

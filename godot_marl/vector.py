@@ -41,6 +41,8 @@ class GodotVectorEnv(VectorEnv[Any, Any, Any]):
         layout: "separate", or "shared": the arenas stand side by side in one world, which is many times faster for
             scenes with bodies. They are then not exactly alike (numbers far from the origin are coarser), and may meet
             if one leaves the room that the scene's `get_arena_size()` claims.
+        pin: Keep each process that has several arenas on one processor, the quietest that there is (on Linux). Small
+            worlds with bodies are then several times as fast; False suits a scene whose physics fills many processors.
         copy: Return new arrays at each step; False reuses them, as Gymnasium's own environments do.
         options: See `godot_marl.options.Options`.
 
@@ -57,12 +59,15 @@ class GodotVectorEnv(VectorEnv[Any, Any, Any]):
         copies: int = 1,
         processes: int = 1,
         layout: str = "separate",
+        pin: bool = True,
         copy: bool = True,
         **options: Any,
     ) -> None:
         # Until there is a batch, `close` has nothing to do.
         self._batch: Batch | None = None
-        self._batch = batch = Batch(game, Options.of(options), copies=copies, processes=processes, layout=layout)
+        self._batch = batch = Batch(
+            game, Options.of(options), copies=copies, processes=processes, layout=layout, pin=pin
+        )
         self._copy = copy
         self._buffer: Any = None
         self.num_envs = batch.rows

@@ -45,16 +45,25 @@ class Worker:
         arenas: How many copies of the scene it hosts.
         layout: Where they are: "separate", each in a world of its own, or "shared", side by side in one.
         is_alone: False if other workers are waited for as well, which need the cores.
+        cpu: The processor to keep the game on; None for all.
     """
 
     def __init__(
-        self, game: Game, options: Options, arenas: int = 1, layout: str = "separate", *, is_alone: bool = True
+        self,
+        game: Game,
+        options: Options,
+        arenas: int = 1,
+        layout: str = "separate",
+        *,
+        is_alone: bool = True,
+        cpu: int | None = None,
     ) -> None:
         self._game = game
         self._options = options
         self._process: GameProcess | None = None
         self._link: Link | None = None
         self._is_alone = is_alone
+        self._cpu = cpu
         self._where = "the game"
         self._owner = os.getpid()
         self._may_have_bridge = True
@@ -112,7 +121,7 @@ class Worker:
         listener = Listener(self._options.host, port, token)
         try:
             if launch is not None:
-                self._process = launcher.start(launch, self._options, listener.url, token or "")
+                self._process = launcher.start(launch, self._options, listener.url, token or "", self._cpu)
             else:
                 logger.warning("waiting for a game on %s: start it now, for example with Play", listener.url)
             deadline = time.monotonic() + self._start_timeout

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from godot_marl.codec import FRAME_HEADER, OBSERVED, Layout, Reply, decode_frame
 from godot_marl.errors import ProtocolError
+from godot_marl.plans import SECTION_DTYPES
+from godot_marl.rows import RowPlan, row_of
 from godot_marl.spaces import from_wire
 
 Space = dict[str, Any]
@@ -127,26 +129,31 @@ def steps(draw: st.DrawFn) -> tuple[int, list[Space], list[list[Any]]]:
 
 
 @st.composite
+def arenas_of(draw: st.DrawFn, agents: list[Space], mask_sizes: list[int], state_space: Space | None) -> dict[str, Any]:
+    """What one arena has in a part of a reply."""
+    flags = [draw(st.sampled_from([0, 1, 3, 5, 7, 18])) for _ in agents]
+    seen = [bool(flag & OBSERVED) for flag in flags]
+    marks = [st.lists(st.integers(0, 1), min_size=n, max_size=n) for n in mask_sizes]
+    infos = st.dictionaries(st.text(max_size=2), st.dictionaries(st.text(max_size=2), st.booleans()), max_size=2)
+    return {
+        "flags": flags,
+        "rewards": [draw(NUMBERS["float64"]) if is_seen else 0.0 for is_seen in seen],
+        "observations": [draw(values_of(s)) if i else None for s, i in zip(agents, seen, strict=True)],
+        "masks": [draw(m) if i else None for m, i in zip(marks, seen, strict=True)],
+        "state": None if state_space is None else draw(values_of(state_space)),
+        "infos": draw(infos),
+    }
+
+
+@st.composite
 def replies(draw: st.DrawFn) -> dict[str, Any]:
     agents = draw(st.lists(SPACES, min_size=1, max_size=3))
     mask_sizes = [draw(st.integers(0, 3)) for _ in agents]
     state_space = draw(st.none() | SPACES)
-    arenas = []
-    for _ in range(draw(st.integers(1, 3))):
-        flags = [draw(st.sampled_from([0, 1, 3, 5, 7, 18])) for _ in agents]
-        seen = [bool(flag & OBSERVED) for flag in flags]
-        marks = [st.lists(st.integers(0, 1), min_size=n, max_size=n) for n in mask_sizes]
-        infos = st.dictionaries(st.text(max_size=2), st.dictionaries(st.text(max_size=2), st.booleans()), max_size=2)
-        arenas.append(
-            {
-                "flags": flags,
-                "rewards": [draw(NUMBERS["float64"]) if is_seen else 0.0 for is_seen in seen],
-                "observations": [draw(values_of(s)) if i else None for s, i in zip(agents, seen, strict=True)],
-                "masks": [draw(m) if i else None for m, i in zip(marks, seen, strict=True)],
-                "state": None if state_space is None else draw(values_of(state_space)),
-                "infos": draw(infos),
-            }
-        )
+    arena = arenas_of(agents, mask_sizes, state_space)
+    arenas = draw(st.lists(arena, min_size=1, max_size=3))
+    # Without resets within the step, or with one for some arenas, or none.
+    following = draw(st.just([]) | st.tuples(*(st.none() | arena for _ in arenas)).map(list))
     numbers = st.integers(0, 2**32 - 1)
     return {
         "request": draw(numbers),
@@ -155,6 +162,7 @@ def replies(draw: st.DrawFn) -> dict[str, Any]:
         "mask_sizes": mask_sizes,
         "state_space": state_space,
         "arenas": arenas,
+        "following": following,
     }
 
 
@@ -187,6 +195,51 @@ def test_a_step_request_says_what_the_reference_reads(step: tuple[int, list[Spac
 
 
 @quick
+@given(steps(), st.data())
+def test_rows_of_actions_say_what_the_reference_reads(
+    step: tuple[int, list[Space], list[list[Any]]], data: st.DataObject
+) -> None:
+    request, agents, actions = step
+    arenas = len(actions)
+    orders = data.draw(st.lists(st.integers(0, 2), min_size=arenas, max_size=arenas))
+    seeds = data.draw(st.lists(st.integers(0, 2**63 - 1), min_size=arenas, max_size=arenas))
+    sections = reference.empty_sections()
+    for arena in actions:
+        for space, action in zip(agents, arena, strict=True):
+            reference.put(space, action, sections)
+    action_spaces = [from_wire(space) for space in agents]
+    layout = Layout(arenas, action_spaces, action_spaces, [0] * len(agents))
+    blocks = {name: np.array(part, SECTION_DTYPES[name]) for name, part in sections.items() if part}
+    marks = np.array([[action is not None for action in arena] for arena in actions], np.uint8)
+    message = layout.encode_rows(request, blocks, marks, np.array(orders, np.uint8), np.array(seeds, np.int64))
+    plain, read_orders, read_seeds = reference.decode_orders(message, arenas, agents)
+    assert len(plain) == layout.step_size
+    assert bits(reference.decode_step(plain, arenas, agents)) == bits((request, actions))
+    assert (read_orders, read_seeds) == (orders, seeds)
+
+
+@quick
+@given(SPACES, st.integers(1, 3), st.integers(1, 3), st.data())
+def test_a_batch_is_read_and_written_as_its_rows(space: Space, arenas: int, slots: int, data: st.DataObject) -> None:
+    rows = [data.draw(values_of(space)) for _ in range(arenas * slots)]
+    sections = reference.empty_sections()
+    for row in rows:
+        reference.put(space, row, sections)
+    plan = RowPlan(from_wire(space))
+    blocks = {name: np.array(part, SECTION_DTYPES[name]).reshape(arenas, -1) for name, part in sections.items() if part}
+    # Behind the values of the slots lies the state.
+    padded = {name: np.concatenate([block, block[:, :1]], axis=1) for name, block in blocks.items()}
+    batch = plan.read(padded, slots)
+    for i, row in enumerate(rows):
+        assert_equal(space, row_of(batch, i), row)
+    written = plan.write(batch, len(rows))
+    assert {name: part.tobytes() for name, part in written.items()} == {
+        name: block.tobytes() for name, block in blocks.items()
+    }
+    plan.check(batch, np.ones(len(rows), bool), str)
+
+
+@quick
 @given(replies())
 def test_a_reply_by_the_reference_is_read_as_it_was_meant(reply: dict[str, Any]) -> None:
     layout = layout_for(reply)
@@ -195,6 +248,18 @@ def test_a_reply_by_the_reference_is_read_as_it_was_meant(reply: dict[str, Any])
     assert (decoded.request, decoded.frames) == (reply["request"], reply["frames"])
     for i, arena in enumerate(reply["arenas"]):
         assert bits(decoded.rewards[i].tolist()) == bits(arena["rewards"])
+    assert_part(layout, reply, decoded, reply["arenas"])
+    begun = {i: arena for i, arena in enumerate(reply["following"]) if arena is not None}
+    assert list(decoded.reset) == list(begun)
+    assert (decoded.next is not None) == bool(begun)
+    if decoded.next is not None:
+        assert_part(layout, reply, decoded.next, list(begun.values()))
+
+
+def assert_part(layout: Layout, reply: dict[str, Any], decoded: Reply, arenas: list[dict[str, Any]]) -> None:
+    """One part of a reply is as it was meant."""
+    assert decoded.has_infos == any(arena["infos"] for arena in arenas)
+    for i, arena in enumerate(arenas):
         assert decoded.flags[i].tolist() == arena["flags"]
         assert decoded.infos[i] == arena["infos"]
         for slot, space in enumerate(reply["spaces"]):

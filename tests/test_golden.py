@@ -7,25 +7,27 @@ import json
 import struct
 import subprocess
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import wire_reference as reference
 from gymnasium import spaces
 
 from godot_marl import errors, protocol
 from godot_marl.addon import install_addon
 from godot_marl.codec import Layout, Reply, decode_frame
 from godot_marl.engine import Engine
+from godot_marl.plans import SECTION_DTYPES
 from godot_marl.protocol import Configuration, SceneDescription, Session
 from godot_marl.spaces import from_wire, to_wire
 
 HERE = Path(__file__).parent
 GOLDEN = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted((HERE / "golden").glob("*.json"))}
 CLAUSES = ["2.1", "2.2", "2.3", "2.4", "2.5", "2.6", "2.7", "3.1", "3.2", "3.3", "3.4", "3.5", "3.6"]
-CLAUSES += ["4.1", "4.2", "4.3", "5.1", "5.2", "6.1", "6.2", "6.3", "6.4", "7.1"]
+CLAUSES += ["4.1", "4.2", "4.3", "5.1", "5.2", "5.4", "6.1", "6.2", "6.3", "6.4", "6.5", "7.1"]
 
 Case = dict[str, Any]
 
@@ -241,15 +243,32 @@ def test_python_refuses_what_is_no_space(message: Case) -> None:
 
 @of_kind("step")
 def test_python_sends_the_step_request(name: str) -> None:
-    case = GOLDEN[name]
+    case, values = GOLDEN[name], GOLDEN[name]["values"]
     layout = layout_of(case)
+    if "orders" in values:
+        assert encode_rows(layout, case).hex() == message_of(case).hex()
+        return
     action_spaces = [from_wire(agent["action_space"]) for agent in case["scene"]["agents"]]
     actions = [
         {slot: to_space(action_spaces[slot], action) for slot, action in enumerate(arena) if action is not None}
-        for arena in case["values"]["actions"]
+        for arena in values["actions"]
     ]
-    assert layout.encode_step(case["values"]["request"], actions).hex() == message_of(case).hex()
+    assert layout.encode_step(values["request"], actions).hex() == message_of(case).hex()
     assert layout.step_size == len(message_of(case))
+
+
+def encode_rows(layout: Layout, case: Case) -> bytes:
+    """The step request for the values of a golden file that has orders."""
+    values, agents = case["values"], case["scene"]["agents"]
+    sections = reference.empty_sections()
+    for arena in values["actions"]:
+        for agent, action in zip(agents, arena, strict=True):
+            value = action if action is None or isinstance(action, list) else [action]
+            reference.put(agent["action_space"], value, sections)
+    blocks = {name: np.array(part, SECTION_DTYPES[name]) for name, part in sections.items() if part}
+    marks = np.array([[action is not None for action in arena] for arena in values["actions"]], np.uint8)
+    seeds = np.array(numbers(values["seeds"]), np.int64)
+    return layout.encode_rows(values["request"], blocks, marks, np.array(values["orders"], np.uint8), seeds)
 
 
 @of_kind("reply")
@@ -259,9 +278,23 @@ def test_python_reads_the_reply(name: str) -> None:
     reply = layout.decode_reply(message_of(case))
     assert (reply.request, reply.frames) == (values["request"], values["frames"])
     assert reply.rewards.tolist() == values["rewards"]
+    assert list(reply.reset) == values.get("reset", [])
+    assert reply.has_infos == any(values["infos"])
+    assert_part(case, reply, values)
+    if "next" in values:
+        assert reply.next is not None
+        assert reply.next.rewards.size == 0
+        assert_part(case, reply.next, values["next"])
+    else:
+        assert reply.next is None
+
+
+def assert_part(case: Case, reply: Reply, values: Case) -> None:
+    """One of the two parts of a reply is what the values say."""
+    layout = layout_of(case)
     assert reply.flags.tolist() == values["flags"]
     assert reply.infos == values["infos"]
-    for arena in range(case["scene"]["arenas"]):
+    for arena in range(len(values["flags"])):
         for slot, agent in enumerate(case["scene"]["agents"]):
             observation = values["observations"][arena][slot]
             if observation is not None:
@@ -296,10 +329,15 @@ def facts(case: Case, message: bytes) -> object:
 
 
 def reply_facts(reply: Reply) -> object:
-    parts = asdict(reply)
-    infos = parts.pop("infos")
+    parts = vars_of(reply)
+    infos, following = parts.pop("infos"), parts.pop("next")
     arrays = {**parts.pop("sections"), **parts}
-    return infos, {key: value.tobytes() if isinstance(value, np.ndarray) else value for key, value in arrays.items()}
+    facts = {key: value.tobytes() if isinstance(value, np.ndarray) else value for key, value in arrays.items()}
+    return infos, facts, following and reply_facts(following)
+
+
+def vars_of(reply: Reply) -> dict[str, Any]:
+    return {member.name: getattr(reply, member.name) for member in fields(reply)}
 
 
 def fixed_parts(case: Case) -> list[bytes]:

@@ -102,6 +102,14 @@ def decode_step(message: bytes, arenas: int, spaces: Sequence[Space]) -> tuple[i
     return request, actions
 
 
+def decode_orders(message: bytes, arenas: int, spaces: Sequence[Space]) -> tuple[bytes, list[int], list[int]]:
+    """A step request with orders (5.4): the same without them, for `decode_step`; the orders, and the seeds."""
+    assert message[:4] == b"\x01\x01\x00\x00"
+    size = len(message) - 9 * arenas
+    orders, seeds = message[size : size + arenas], message[size + arenas :]
+    return b"\x01\x00" + message[2:size], list(orders), list(struct.unpack(f"<{arenas}q", seeds))
+
+
 def encode_reply(
     request: int,
     frames: int,
@@ -109,22 +117,40 @@ def encode_reply(
     mask_sizes: Sequence[int],
     state_space: Space | None,
     arenas: Sequence[dict[str, Any]],
+    following: Sequence[dict[str, Any] | None] = (),
 ) -> bytes:
-    """A reply (section 6). Each arena has lists by slot: rewards, flags, masks, observations; and state and infos."""
+    """A reply (section 6). Each arena has lists by slot: rewards, flags, masks, observations; and state and infos.
+
+    `following` has the same without rewards for the next episode of each arena that was reset (6.5), None for others.
+    """
+    begun = [arena for arena in following if arena is not None]
+    tails = {}
+    for member, parts in (("infos", arenas), ("next_infos", begun)):
+        if any(arena["infos"] for arena in parts):
+            tails[member] = [arena["infos"] for arena in parts]
+    tail = json.dumps(tails).encode() if tails else b""
+    header = struct.pack("<BBHIII", 2, 1 if following else 0, 0, request, len(tail), frames)
+    message = header + b"".join(pack("f64", arena["rewards"]) for arena in arenas)
+    message += encode_part(spaces, mask_sizes, state_space, arenas)
+    if following:
+        message += bytes(arena is not None for arena in following)
+        message += encode_part(spaces, mask_sizes, state_space, begun)
+    return message + tail
+
+
+def encode_part(
+    spaces: Sequence[Space], mask_sizes: Sequence[int], state_space: Space | None, arenas: Sequence[dict[str, Any]]
+) -> bytes:
+    """What both parts of a reply have (6.2 without the rewards)."""
     sections = empty_sections()
-    rewards, flags, masks = b"", b"", b""
+    flags, masks = b"", b""
     for arena in arenas:
         for space, observation in zip(spaces, arena["observations"], strict=True):
             put(space, observation, sections)
         if state_space is not None:
             put(state_space, arena["state"], sections)
-        rewards += pack("f64", arena["rewards"])
         flags += bytes(arena["flags"])
         for size, mask in zip(mask_sizes, arena["masks"], strict=True):
             masks += bytes(size) if mask is None else bytes(mask)
-    tail = b""
-    if any(arena["infos"] for arena in arenas):
-        tail = json.dumps({"infos": [arena["infos"] for arena in arenas]}).encode()
-    header = struct.pack("<BBHIII", 2, 0, 0, request, len(tail), frames)
     numbers = b"".join(pack(section, sections[section]) for section in ("f64", "i64", "f32", "i32"))
-    return header + rewards + numbers + flags + masks + pack("u8", sections["u8"]) + tail
+    return numbers + flags + masks + pack("u8", sections["u8"])

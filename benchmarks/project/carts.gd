@@ -1,17 +1,28 @@
+class_name Carts
 extends Node
-## The root of the benchmark's arena: as many carts as the environment variables say.
+## The root of the benchmark's scene: so many carts.
+##
+## `godot-marl bench` writes a scene for each of its cases, with these properties set.
 
-## How many agents the arena has.
+## How many agents there are.
 @export var agents := 1
-## How many numbers an observation has.
+## How many numbers an observation has, at least 4.
 @export var numbers := 4
-## Whether an observation is a picture of 84 x 84 x 3 bytes instead.
-@export var images := false
+## Whether an observation is a picture instead.
+@export var pictures := false
+## Whether an episode ends when the pole has fallen; see [member CartPole.falls].
+@export var falls := true
 
 
 func _enter_tree() -> void:
 	for i in agents:
-		var cart := Cart.new()
+		var cart: CartPole
+		if pictures:
+			cart = PictureCart.new()
+		else:
+			var number_cart := NumberCart.new()
+			number_cart.numbers = numbers
+			cart = number_cart
 		cart.name = "Cart%d" % i
-		cart.numbers = numbers
+		cart.falls = falls
 		add_child(cart)

@@ -2,6 +2,10 @@ extends Node3D
 ## The root of CartPole's arena: it answers the state of the whole arena, which needs no memory of
 ## the step before as an agent's observation does.
 
+## The room that the arena needs beside others in one world, in metres: the carts stand in a row
+## along x, and each has left its track before it comes to the end of this.
+const SIZE := Vector3(100.0, 20.0, 120.0)
+
 var _carts: Array[CartPole] = []
 
 
@@ -9,6 +13,11 @@ func _ready() -> void:
 	for child: Node in get_children():
 		if child is CartPole:
 			_carts.append(child as CartPole)
+
+
+## Lets copies of the scene stand side by side in one world ([code]layout="shared"[/code]).
+func get_arena_size() -> Vector3:
+	return SIZE
 
 
 ## For each cart in turn: its position and velocity along the track, the pole's angle and angular

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from godot_marl.cli.addon import addon_command
+from godot_marl.cli.bench import bench_command
 from godot_marl.cli.check import check_command
 from godot_marl.cli.engine import engine_command
 from godot_marl.cli.evaluate import evaluate_command
@@ -42,6 +43,7 @@ def main(verbose: bool) -> None:
 
 
 main.add_command(addon_command)
+main.add_command(bench_command)
 main.add_command(check_command)
 main.add_command(engine_command)
 main.add_command(evaluate_command)

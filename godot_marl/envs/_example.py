@@ -12,6 +12,7 @@ from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 from godot_marl import aec
 from godot_marl.addon import prepare_example
 from godot_marl.parallel import GodotParallelEnv
+from godot_marl.vector import GodotVectorEnv
 
 ScriptedPolicy = Callable[[np.ndarray[Any, Any], np.ndarray[Any, Any] | None, np.random.Generator], Any]
 """A fixed player: from one agent's observation, its action mask or None, and a generator, to an action."""
@@ -41,3 +42,10 @@ def raw_env(project: str, name: str, max_cycles: int | None, options: Mapping[st
 def env(project: str, name: str, max_cycles: int | None, options: Mapping[str, Any]) -> AECEnv[str, Any, Any]:
     """Make an AECEnv of an example project."""
     return OrderEnforcingWrapper(raw_env(project, name, max_cycles, options))
+
+
+def vector_env(project: str, name: str, max_cycles: int | None, options: Mapping[str, Any]) -> GodotVectorEnv:
+    """Make a Gymnasium VectorEnv of an example project whose agents share one policy."""
+    env = GodotVectorEnv(prepare_example(project), max_episode_steps=max_cycles, **options)
+    env.metadata["name"] = name
+    return env

@@ -10,10 +10,11 @@ from pettingzoo import AECEnv
 from godot_marl.envs import _example
 from godot_marl.envs._example import ScriptedPolicy
 from godot_marl.parallel import GodotParallelEnv
+from godot_marl.vector import GodotVectorEnv
 
 MAX_CYCLES = 250
 
-__all__ = ["MAX_CYCLES", "SCRIPTED", "env", "parallel_env", "raw_env"]
+__all__ = ["MAX_CYCLES", "SCRIPTED", "env", "parallel_env", "raw_env", "vector_env"]
 
 
 def _follow_the_pole(
@@ -46,3 +47,14 @@ def raw_env(max_cycles: int | None = MAX_CYCLES, **options: Any) -> AECEnv[str, 
 def env(max_cycles: int | None = MAX_CYCLES, **options: Any) -> AECEnv[str, Any, Any]:
     """Make CartPole as a PettingZoo AECEnv."""
     return _example.env("cartpole", "cartpole_v0", max_cycles, options)
+
+
+def vector_env(max_cycles: int | None = MAX_CYCLES, **options: Any) -> GodotVectorEnv:
+    """Make many CartPoles as one Gymnasium VectorEnv.
+
+    Args:
+        max_cycles: Steps until an episode is truncated; None for no limit.
+        **options: `copies`, `processes`, `layout` and `copy` as in `godot_marl.vector_env`, and those of
+            `godot_marl.options.Options`.
+    """
+    return _example.vector_env("cartpole", "cartpole_v0", max_cycles, options)

@@ -89,21 +89,29 @@ func _replay_no_space(name: String, transcript: Dictionary) -> void:
 func _replay_step(name: String, transcript: Dictionary) -> void:
 	var layout := _layout_of(transcript)
 	var message := _bytes_of(transcript)
-	_check(name + ": size", layout.step_size, message.size())
+	var orders: PackedByteArray = []
+	var seeds: PackedInt64Array = []
+	var given: Dictionary = transcript["values"]
+	for order: float in given.get("orders", []):
+		orders.append(int(order))
+	for next_seed: Variant in given.get("seeds", []):
+		seeds.append(_number(next_seed, "int64") as int)
+	var size := layout.step_size + orders.size() * MarlLayout.ORDER_SIZE
+	_check(name + ": size", size, message.size())
 	_check(name + ": allowed", layout.problem_of_step(message), "")
 	var values: Dictionary = transcript["values"]
 	var actions := []
 	for arena: Array in values["actions"]:
 		for slot in arena.size():
 			actions.append(_action(_agent_space(transcript, slot, "action_space"), arena[slot]))
-	var expected := [int(values["request"] as float), actions]
+	var expected := [int(values["request"] as float), actions, orders, seeds]
 	_check(name + ": read", _facts(layout, message), expected)
 	_check(name + ": flipped bytes", _unnoticed_flips(layout, transcript), PackedInt32Array())
 	_check(name + ": swapped parts", _unnoticed_swaps(layout, transcript), [])
 	var allowed: PackedInt32Array = []
-	for size in message.size():
-		if _facts(layout, message.slice(0, size)) != []:
-			allowed.append(size)
+	for cut in message.size():
+		if _facts(layout, message.slice(0, cut)) != []:
+			allowed.append(cut)
 	_check(name + ": cut short", allowed, PackedInt32Array())
 	var longer := message.duplicate()
 	longer.append(0)
@@ -134,11 +142,25 @@ func _replay_frame(name: String, transcript: Dictionary) -> void:
 
 # Builds the reply that the values describe, as an arena does.
 func _encode_reply(transcript: Dictionary, packed: bool) -> PackedByteArray:
-	var scene: Dictionary = transcript["scene"]
 	var values: Dictionary = transcript["values"]
+	var request := int(values["request"] as float)
+	var frames := int(values["frames"] as float)
+	var reply := _gather(transcript, values, packed)
+	if not values.has("next"):
+		return reply.encode(request, frames)
+	var marks: PackedByteArray = []
+	marks.resize(int(transcript["scene"]["arenas"] as float))
+	for arena: float in values["reset"]:
+		marks[int(arena)] = 1
+	var next := _gather(transcript, values["next"] as Dictionary, packed)
+	return reply.encode(request, frames, marks, next)
+
+
+func _gather(transcript: Dictionary, values: Dictionary, packed: bool) -> MarlReply:
+	var scene: Dictionary = transcript["scene"]
 	var reply := MarlReply.new()
 	_soil(reply)
-	for arena in int(scene["arenas"] as float):
+	for arena in (values["flags"] as Array).size():
 		var agents: Array = scene["agents"]
 		for slot in agents.size():
 			var mask_size := int(agents[slot]["action_mask"] as float)
@@ -147,7 +169,9 @@ func _encode_reply(transcript: Dictionary, packed: bool) -> PackedByteArray:
 			if flags & MarlReply.Flag.OBSERVED == 0:
 				reply.skip_slot(MarlPlan.of(space), mask_size, flags)
 				continue
-			reply.rewards.append(values["rewards"][arena][slot] as float)
+			# The second part has none.
+			if values.has("rewards"):
+				reply.rewards.append(values["rewards"][arena][slot] as float)
 			reply.flags.append(flags)
 			if mask_size > 0:
 				reply.masks.append_array(PackedByteArray(values["masks"][arena][slot] as Array))
@@ -156,7 +180,7 @@ func _encode_reply(transcript: Dictionary, packed: bool) -> PackedByteArray:
 			var state_space: Dictionary = MarlControl.from_json(scene["state_space"])
 			_append(reply, state_space, values["state"][arena], packed)
 		reply.infos.append(values["infos"][arena])
-	return reply.encode(int(values["request"] as float), int(values["frames"] as float))
+	return reply
 
 
 # Fills and clears the reply, so that zeros left over from before would show.
@@ -183,12 +207,18 @@ func _append(reply: MarlReply, space: Dictionary, value: Variant, packed: bool) 
 	_refusals.append_array(problem)
 
 
-# What the layout takes from a step request: the request and the actions, or nothing if it refuses.
+# What the layout takes from a step request: the request, the actions, the orders and the seeds, or
+# nothing if it refuses.
 func _facts(layout: MarlLayout, message: PackedByteArray) -> Array:
 	if not layout.problem_of_step(message).is_empty():
 		return []
 	layout.read_step(message)
-	return [message.decode_u32(4), layout.get_actions()]
+	return [
+		message.decode_u32(4),
+		layout.get_actions(),
+		layout.read_orders(message),
+		layout.read_seeds(message),
+	]
 
 
 func _unnoticed_flips(layout: MarlLayout, transcript: Dictionary) -> PackedInt32Array:

@@ -70,7 +70,15 @@ func apply(actions: Array, numbers: PackedInt64Array, marks: PackedByteArray) ->
 	var is_live := _is_live
 	var changed := _changed
 	var is_discrete := actions.is_empty()
-	for i in marks.size():
+	var first := 0
+	if is_discrete and not marks.has(0) and marks == is_live:
+		# The usual case: everybody lives and acts, and each action is one integer.
+		for node: Variant in nodes:
+			node.apply_action([numbers[first]])
+			first += 1
+			if changed[0]:
+				break
+	for i in range(first, marks.size()):
 		if marks[i] & is_live[i] == 0:
 			continue
 		if changed[0] and _agents[i].is_gone():
@@ -93,6 +101,7 @@ func observe(reply: MarlReply) -> MarlProblem:
 	var flags := PackedByteArray()
 	rewards.resize(count)
 	flags.resize(count)
+	flags.fill(MarlReply.Flag.OBSERVED)
 	ended.clear()
 	# What the agents from slot first on answered as Arrays. It is checked all at once.
 	var numbers: Array = []
@@ -102,6 +111,7 @@ func observe(reply: MarlReply) -> MarlProblem:
 	for i in count:
 		if is_live[i] == 0 or (changed[0] and _agents[i].is_gone()):
 			numbers.append_array(_zeros[i])
+			flags[i] = 0
 			if is_live[i]:
 				flags[i] = MarlReply.Flag.TERMINATED | MarlReply.Flag.LEFT
 				_end(i)
@@ -133,7 +143,6 @@ func observe(reply: MarlReply) -> MarlProblem:
 			if is_done is bool:
 				return _agents[i].problem_of("end", "is_truncated", "a bool", is_truncated)
 			return _agents[i].problem_of("end", "is_done", "a bool", is_done)
-		flags[i] = MarlReply.Flag.OBSERVED
 		if is_done or is_truncated:
 			if is_done:
 				flags[i] |= MarlReply.Flag.TERMINATED

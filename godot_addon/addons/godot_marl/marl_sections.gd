@@ -73,6 +73,12 @@ func _append_f32(plan: MarlPlan, value: Variant) -> bool:
 
 
 func _append_f64(plan: MarlPlan, value: Variant) -> bool:
+	if value is PackedFloat64Array:
+		var packed: PackedFloat64Array = value
+		if packed.size() != plan.size:
+			return false
+		f64.append_array(packed)
+		return true
 	if not _take_numbers(plan, value):
 		return false
 	f64.append_array(PackedFloat64Array(_numbers))
@@ -93,6 +99,12 @@ func _append_u8(plan: MarlPlan, value: Variant) -> bool:
 
 
 func _append_i32(plan: MarlPlan, value: Variant) -> bool:
+	if value is PackedInt32Array and plan.least == -0x80000000:
+		var packed: PackedInt32Array = value
+		if packed.size() != plan.size:
+			return false
+		i32.append_array(packed)
+		return true
 	if not _take_integers(plan, value):
 		return false
 	i32.append_array(PackedInt32Array(_numbers))
@@ -101,6 +113,12 @@ func _append_i32(plan: MarlPlan, value: Variant) -> bool:
 
 # 64-bit integers do not pass through floats, which keep only 53 bits.
 func _append_i64(plan: MarlPlan, value: Variant) -> bool:
+	if value is PackedInt64Array:
+		var packed: PackedInt64Array = value
+		if packed.size() != plan.size:
+			return false
+		i64.append_array(packed)
+		return true
 	var list: Variant = [value] if value is int else value
 	if not (list is Array or value is PackedInt32Array or value is PackedInt64Array):
 		return false

@@ -14,13 +14,13 @@ const _WINDOW_PATIENCE_USEC := 4000
 # How many frames pass, with the tree paused, before a scene with a picture begins: some nodes make
 # what they show, such as text, in calls that they defer.
 const _FIRST_FRAMES := 2
-const _SPIN_USEC := 500
 const _NAP_USEC := 500
 
 var _bridge: MarlBridge
 var _link: MarlLink
 var _logger: MarlLogger
 var _requests := MarlRequests.new()
+var _patience := MarlPatience.new()
 var _phase := Phase.CONNECTING
 var _blocking := false
 var _has_paused := false
@@ -61,18 +61,18 @@ func pass_frame() -> void:
 			_frames_passed += 1
 			return
 		_answer()
-	var begin := Time.get_ticks_usec()
+	_patience.begin()
 	while not _advance():
-		var waited := Time.get_ticks_usec() - begin
-		if not _blocking and waited > _WINDOW_PATIENCE_USEC:
+		if not _blocking and _patience.get_waited_usec() > _WINDOW_PATIENCE_USEC:
 			_set_paused(true)
 			return
-		if waited > _SPIN_USEC:
+		if not _patience.is_awake():
 			# A headless game sleeps until Python wants something: it takes nothing from a trainer.
 			if _blocking and _phase == Phase.IDLE:
 				_link.wait()
 			else:
 				OS.delay_usec(_NAP_USEC)
+	_patience.end()
 	if _phase == Phase.STEPPING or _phase == Phase.SETTLING:
 		_count_frame()
 

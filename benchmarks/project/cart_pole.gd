@@ -1,51 +1,56 @@
-class_name Cart
+class_name CartPole
 extends Node
 ## A CartPole of plain GDScript, without bodies: the equations of Barto, Sutton and Anderson (1983),
 ## integrated by Euler's method as in Gymnasium's CartPole.
+##
+## It has all methods of an agent but get_observation: see [NumberCart] and [PictureCart].
 
 ## Forces and masses, in newtons, kilograms, metres and seconds.
 const FORCE := 10.0
 const GRAVITY := 9.8
 const CART_MASS := 1.0
 const POLE_MASS := 0.1
+const MASS := CART_MASS + POLE_MASS
 const HALF_LENGTH := 0.5
 const SECONDS := 0.02
-## The pole has fallen, or the cart has left the track.
+## Beyond this angle, in radians, the pole has fallen.
 const MAX_ANGLE := 12.0 * PI / 180.0
+## Beyond this distance from the middle, in metres, the cart has left the track.
 const MAX_POSITION := 2.4
 ## An episode is cut off after so many steps.
 const MAX_STEPS := 250
 
-## How many numbers an observation has: four that mean something, and zeros.
-var numbers := 4
+## Whether an episode ends when the pole has fallen. If not, all episodes last as long as they may,
+## so that every agent takes part in every step, whatever it does.
+var falls := true
 
 var _random := RandomNumberGenerator.new()
 var _force := 0.0
-var _x := 0.0
+var _position := 0.0
 var _speed := 0.0
 var _angle := 0.0
 var _turn := 0.0
 var _steps := 0
-var _padding: Array = []
+var _max_angle := MAX_ANGLE
+var _max_position := MAX_POSITION
 
 
 func _ready() -> void:
-	_padding.resize(numbers - 4)
-	_padding.fill(0.0)
+	if not falls:
+		_max_angle = INF
+		_max_position = INF
 
 
 func _physics_process(_delta: float) -> void:
 	var sine := sin(_angle)
 	var cosine := cos(_angle)
-	var mass := CART_MASS + POLE_MASS
-	var push := (_force + POLE_MASS * HALF_LENGTH * _turn * _turn * sine) / mass
+	var push := (_force + POLE_MASS * HALF_LENGTH * _turn * _turn * sine) / MASS
 	var turning := (
 		(GRAVITY * sine - cosine * push)
-		/ (HALF_LENGTH * (4.0 / 3.0 - POLE_MASS * cosine * cosine / mass))
+		/ (HALF_LENGTH * (4.0 / 3.0 - POLE_MASS * cosine * cosine / MASS))
 	)
-	var pushing := push - POLE_MASS * HALF_LENGTH * turning * cosine / mass
-	_x += SECONDS * _speed
-	_speed += SECONDS * pushing
+	_position += SECONDS * _speed
+	_speed += SECONDS * (push - POLE_MASS * HALF_LENGTH * turning * cosine / MASS)
 	_angle += SECONDS * _turn
 	_turn += SECONDS * turning
 	_steps += 1
@@ -56,14 +61,6 @@ func apply_action(action: Array) -> void:
 	_force = FORCE if action[0] == 1 else -FORCE
 
 
-## Position, speed, angle and angular speed.
-func get_observation() -> Array:
-	var observation: Array = [_x, _speed, _angle, _turn]
-	if numbers > 4:
-		observation.append_array(_padding)
-	return observation
-
-
 ## One for each step.
 func get_reward() -> float:
 	return 1.0
@@ -71,7 +68,7 @@ func get_reward() -> float:
 
 ## The pole has fallen, or the cart has left the track.
 func is_done() -> bool:
-	return absf(_angle) > MAX_ANGLE or absf(_x) > MAX_POSITION
+	return absf(_angle) > _max_angle or absf(_position) > _max_position
 
 
 ## The time is over.
@@ -81,7 +78,8 @@ func is_truncated() -> bool:
 
 ## Near the middle, almost at rest.
 func reset() -> void:
-	_x = _random.randf_range(-0.05, 0.05)
+	_force = 0.0
+	_position = _random.randf_range(-0.05, 0.05)
 	_speed = _random.randf_range(-0.05, 0.05)
 	_angle = _random.randf_range(-0.05, 0.05)
 	_turn = _random.randf_range(-0.05, 0.05)
@@ -93,16 +91,5 @@ func set_seed(value: int) -> void:
 	_random.seed = value
 
 
-func get_observation_space() -> Dictionary:
-	return MarlSpace.box(_bounds(-INF), _bounds(INF))
-
-
 func get_action_space() -> Dictionary:
 	return MarlSpace.discrete(2)
-
-
-func _bounds(value: float) -> Array:
-	var bounds: Array = []
-	bounds.resize(numbers)
-	bounds.fill(value)
-	return bounds

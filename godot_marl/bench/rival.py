@@ -1,0 +1,192 @@
+"""The same scene through Godot RL Agents, where the user has its addon and its Python package.
+
+We ship neither.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import shutil
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from godot_marl.bench import rival_scripts
+from godot_marl.bench.cases import RIVALS, Case, World
+from godot_marl.bench.figures import Figures, time_steps
+from godot_marl.bench.project import BenchProject, set_root_properties
+from godot_marl.errors import GameError, GameNotFoundError, MissingDependencyError
+from godot_marl.process import GameProcess
+
+_ADDON = Path("addons") / "godot_rl_agents"
+
+
+class Rival:
+    """Godot RL Agents, as the user has it.
+
+    Args:
+        addon: Its folder `addons/godot_rl_agents`, or the folder of a project that has it.
+
+    Raises:
+        GameNotFoundError: The addon is not there.
+        MissingDependencyError: Its Python package is not installed.
+    """
+
+    def __init__(self, addon: Path) -> None:
+        self._addon = addon if (addon / "sync.gd").is_file() else addon / _ADDON
+        if not (self._addon / "sync.gd").is_file():
+            raise GameNotFoundError(
+                "The addon of Godot RL Agents is not here.",
+                where=str(addon),
+                expected="its folder addons/godot_rl_agents, or a project that has it",
+                got="no sync.gd",
+                remedy="Give a copy of https://github.com/edbeeching/godot_rl_agents_plugin.",
+            )
+        try:
+            import godot_rl.wrappers.sbg_single_obs_wrapper  # noqa: F401
+        except ImportError as error:
+            raise MissingDependencyError(
+                "The Python package of Godot RL Agents is not installed.",
+                where=f"the Python package {error.name}",
+                expected="the package godot-rl beside its addon",
+                got=str(error),
+                remedy="pip install godot-rl, in an environment in which its versions suit you.",
+            ) from error
+
+    def write_scenes(self, project: BenchProject, cases: Iterable[Case], *, falls: bool = False) -> None:
+        """Copy the addon into the project, and write the scenes of those cases that are the rival's.
+
+        Args:
+            project: The project to write into, before it is imported.
+            cases: What will be measured.
+            falls: Whether an episode ends when the pole falls.
+        """
+        target = project.folder / _ADDON
+        if not target.exists():
+            shutil.copytree(self._addon, target)
+            (project.folder / "rival_controller.gd").write_text(rival_scripts.CONTROLLER, encoding="utf-8")
+            (project.folder / "rival_carts.gd").write_text(rival_scripts.CARTS, encoding="utf-8")
+        for world in {case.world for case in cases if case.form in RIVALS}:
+            properties = [
+                f"agents = {world.agents}",
+                f"numbers = {world.numbers}",
+                f"pictures = {str(world.observation == 'image').lower()}",
+                f"falls = {str(falls).lower()}",
+            ]
+            (project.folder / _scene_of(world)).write_text(
+                set_root_properties(rival_scripts.SCENE, properties), encoding="utf-8"
+            )
+
+    def measure(self, project: BenchProject, case: Case, seconds: float) -> Figures:
+        """Start a game, step it through the rival for so long, and end it.
+
+        Args:
+            project: The project, with the rival's scenes written.
+            case: One of the rival's forms.
+            seconds: How long to measure.
+
+        Raises:
+            GameError: It failed, in whatever way.
+        """
+        try:
+            return self._measure(project, case, seconds)
+        except Exception as error:  # its versions differ, and none may end the run
+            raise GameError(
+                "Godot RL Agents failed.", where=str(case), got=f"{type(error).__name__}: {error}"
+            ) from error
+
+    def _measure(self, project: BenchProject, case: Case, seconds: float) -> Figures:
+        world = case.world
+        if case.form == "rival":
+            with self._game(project, world) as port, _closing(lambda: _environment()(port=port, seed=0)) as env:
+                env.reset()
+                # It takes one array for each part of an action.
+                actions = [np.ones(world.agents, np.int64)]
+                return time_steps(lambda: env.step(actions) and world.agents, seconds)
+        with self.vec_env(project, world) as env:
+            env.reset()
+            action = np.ones(world.agents, np.int64)
+            return time_steps(lambda: env.step(action) and world.agents, seconds)
+
+    @contextlib.contextmanager
+    def vec_env(self, project: BenchProject, world: World) -> Iterator[Any]:
+        """Its environment for stable-baselines3, with plain observations; the game ends with the context."""
+        from godot_rl.wrappers import sbg_single_obs_wrapper, stable_baselines_wrapper
+
+        key = "camera_2d" if world.observation == "image" else "obs"
+        with (
+            self._game(project, world) as port,
+            _replaced(stable_baselines_wrapper, "GodotEnv", _environment()),
+            _closing(lambda: sbg_single_obs_wrapper.SBGSingleObsEnv(obs_key=key, port=port)) as env,
+        ):
+            yield env
+
+    @contextlib.contextmanager
+    def _game(self, project: BenchProject, world: World) -> Iterator[int]:
+        """Start the game, which connects a second later, as long as its addon waits. The context is its port."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        command = [str(project.engine.path), "--headless", "--disable-render-loop", "--fixed-fps", "60"]
+        command += ["--path", str(project.folder), "--scene", f"res://{_scene_of(world)}", f"--port={port}"]
+        game = GameProcess(command)
+        try:
+            yield port
+        finally:
+            game.close(patience=2.0)
+
+
+def _scene_of(world: World) -> str:
+    return f"rival_{world.agents}_{world.observation}.tscn"
+
+
+@contextlib.contextmanager
+def _closing(make: Callable[[], Any]) -> Iterator[Any]:
+    """Make one of its environments and close it in the end; what it prints goes nowhere."""
+    silence = io.StringIO()
+    with contextlib.redirect_stdout(silence):
+        env = make()
+    try:
+        yield env
+    finally:
+        with contextlib.redirect_stdout(silence), contextlib.suppress(OSError):
+            env.close()
+
+
+@contextlib.contextmanager
+def _replaced(module: Any, name: str, value: object) -> Iterator[None]:
+    """Let a module have another value of a name as long as the context lasts."""
+    before = getattr(module, name)
+    setattr(module, name, value)
+    try:
+        yield
+    finally:
+        setattr(module, name, before)
+
+
+class _EndingSocket(socket.socket):
+    """A socket whose end is an error: its environment would read an ended one for ever."""
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        data = super().recv(size, flags)
+        if not data:
+            raise ConnectionError("the game of Godot RL Agents ended")
+        return data
+
+
+def _environment() -> type[Any]:
+    """Its environment, with a deadline on every wait."""
+    from godot_rl.core import godot_env
+
+    class Environment(godot_env.GodotEnv):
+        def _start_server(self) -> socket.socket:
+            accepted = super()._start_server()
+            connection = _EndingSocket(fileno=accepted.detach())
+            connection.settimeout(self.DEFAULT_TIMEOUT)
+            return connection
+
+    return Environment
