@@ -98,6 +98,11 @@ class Batch:
         """Whether an arena that is over is reset within the step; else in the next one."""
         return self.scene.settle_frames == 0
 
+    @property
+    def alive(self) -> Array:
+        """Bool, shape (rows,), not to be written: whose action the next step takes."""
+        return self._alive
+
     def describe_row(self, row: int) -> str:
         """Whose row it is."""
         arena, slot = divmod(row, self.slots)
@@ -117,12 +122,15 @@ class Batch:
     def _draw(self, arena: int) -> int:
         return int(self._generators[arena].integers(2**31))
 
-    def reset(self, seed: int | Sequence[int | None] | None, options: Mapping[str, Any] | None) -> Transition:
+    def reset(
+        self, seed: int | Sequence[int | None] | None, options: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+    ) -> Transition:
         """Begin an episode in every arena.
 
         Args:
             seed: Arena i gets `seed` + i; or one seed for each arena; None draws them.
-            options: What reaches `set_options` of the scene, at this reset and those that follow by themselves.
+            options: What reaches `set_options` of the scene, at this reset and those that follow by themselves; or the
+                options of each arena.
 
         Raises:
             InvalidOptionError: A seed is out of range, or the scene rejects an option.
@@ -136,8 +144,9 @@ class Batch:
             self._pool.close()
         if not self._pool.is_running:
             self._pool.start()
+        by_arena = [options or {}] * self.arenas if options is None or isinstance(options, Mapping) else options
         parts = [
-            {i: (episode_seeds[first + i], options or {}) for i in range(self._copies)}
+            {i: (episode_seeds[first + i], by_arena[first + i]) for i in range(self._copies)}
             for first in range(0, self.arenas, self._copies)
         ]
         self._pool.begin(lambda worker, part: worker.begin_reset(part), parts)
@@ -339,6 +348,7 @@ class Batch:
 
     def _begin_episodes(self, transition: Transition, arenas: Array) -> None:
         rows = (arenas[:, None] * self.slots + np.arange(self.slots)).ravel()
+        transition.begun = arenas
         transition.seeds = np.full(self.rows, -1, np.int64)
         transition.seeds[rows] = np.where(self._alive[rows], np.repeat(self._seeds[arenas], self.slots), -1)
         self._steps[arenas] = 0
