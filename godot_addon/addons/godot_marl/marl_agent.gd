@@ -11,6 +11,10 @@ const REQUIRED: PackedStringArray = [
 var node: Node
 ## The agent's name in PettingZoo.
 var name := ""
+## The names of all agents that the node is; more than one for a [MarlGroup] alone.
+var names: PackedStringArray = []
+## How many agents the node is, and slots it takes.
+var span := 1
 ## Its place in the messages, with its spaces; set when it is seated.
 var slot: MarlSlot
 ## Which policy it shares; empty if [member policy_answer] is no name.
@@ -58,6 +62,18 @@ static func methods_of(candidate: Node) -> PackedStringArray:
 ## [param answer] as a name; an empty one if it is none.
 static func text_of(answer: Variant) -> String:
 	return str(answer) if answer is String or answer is StringName else ""
+
+
+## All names of the node's agents, of which [param first] is the first.
+func names_from(first: String) -> PackedStringArray:
+	return [first]
+
+
+## Adds the slots that it takes to [param into].
+func make_slots(into: Array[MarlSlot], configuration: Dictionary) -> MarlProblem:
+	var own := MarlSlot.new(name, policy, path)
+	into.append(own)
+	return own.ask(node, configuration)
 
 
 ## Begins an episode.

@@ -46,7 +46,13 @@ func get_slots() -> Array[MarlSlot]:
 func describe_slots() -> Array:
 	return get_slots().map(
 		func(slot: MarlSlot) -> Array:
-			return [slot.name, slot.observation_space, slot.action_space, slot.mask_size]
+			return [
+				slot.name,
+				slot.observation_space,
+				slot.action_space,
+				slot.mask_size,
+				slot.group_size,
+			]
 	)
 
 
@@ -101,10 +107,12 @@ func begin(episode_seed: int, options: Dictionary) -> MarlProblem:
 
 ## Hands out the actions of this arena, which begin at [param first] in [param actions].
 func apply(actions: Array, first: int) -> void:
-	for slot in agents.size():
+	var slot := 0
+	while slot < agents.size():
 		var agent := agents[slot]
 		if agent and agent.live and actions[first + slot] != null and not agent.is_gone():
 			agent.node.call("apply_action", actions[first + slot])
+		slot += agent.span if agent else 1
 
 
 ## True if an agent's episode goes on.
@@ -120,7 +128,7 @@ func is_plain() -> bool:
 	if has_turns or state.exists() or _has_infos or not people.is_empty():
 		return false
 	for slot in get_slots():
-		if slot.mask_size > 0 or not slot.observation_plan.is_f32():
+		if slot.group_size or slot.mask_size > 0 or not slot.observation_plan.is_f32():
 			return false
 		# Lists in lists that are as long as a plain list would be are not told from it quickly.
 		var shape := Array(slot.observation_space["shape"])
@@ -138,8 +146,11 @@ func observe(reply: MarlReply, first: bool) -> MarlProblem:
 	has_endings = false
 	var living := 0
 	var turns: Array[MarlAgent] = []
-	for slot in agents.size():
+	var next := 0
+	while next < agents.size():
+		var slot := next
 		var agent := agents[slot]
+		next += agent.span if agent else 1
 		if agent == null or not agent.live or agent.is_gone():
 			has_endings = _skip_slot(reply, slot, first) or has_endings
 			continue
@@ -185,6 +196,9 @@ func skip(reply: MarlReply) -> void:
 # True if its agent has just left.
 func _skip_slot(reply: MarlReply, index: int, first: bool) -> bool:
 	var agent := agents[index]
+	if agent is MarlGroup:
+		(agent as MarlGroup).skip(reply, first)
+		return
 	var flags := 0
 	if agent and agent.live:
 		agent.live = false

@@ -19,7 +19,7 @@ func _init(root: Node, known: Dictionary = {}) -> void:
 	var partial: Array[Node] = []
 	_collect(root, whole, partial)
 	for node in whole:
-		agents.append(MarlAgent.new(node))
+		agents.append(MarlGroup.agent_of(node))
 	for node in partial:
 		_warn(node, MarlAgent.methods_of(node))
 	for agent in agents:
@@ -27,11 +27,14 @@ func _init(root: Node, known: Dictionary = {}) -> void:
 			_take_own_name(agent)
 			continue
 		var name: String = known.get(agent.node.get_instance_id(), "")
-		if name and not _nodes_by_name.has(name):
-			_take_name(agent, name)
+		var names := agent.names_from(name)
+		if name and _find_taken(names) < 0:
+			_take_names(agent, names)
 	for agent in agents:
 		if agent.name.is_empty():
 			_take_free_name(agent)
+		if agent is MarlGroup and (agent as MarlGroup).fault:
+			problem = (agent as MarlGroup).fault
 	if agents.is_empty():
 		problem = MarlProblem.new(
 			"no_agent",
@@ -81,12 +84,14 @@ static func _collect(node: Node, whole: Array[Node], partial: Array[Node]) -> vo
 func _take_own_name(agent: MarlAgent) -> void:
 	var answer: Variant = agent.node.call("get_agent_name")
 	var name := MarlAgent.text_of(answer)
-	if name and not _nodes_by_name.has(name):
-		_take_name(agent, name)
+	var names := agent.names_from(name + "_0" if agent is MarlGroup else name)
+	var taken := _find_taken(names)
+	if name and taken < 0:
+		_take_names(agent, names)
 		return
 	var got := MarlProblem.describe(answer)
 	if name:
-		got = '"%s", which is the name of %s' % [name, _nodes_by_name[name]]
+		got = '"%s", which is the name of %s' % [names[taken], _nodes_by_name[names[taken]]]
 	problem = MarlProblem.new(
 		"agent_name",
 		"Two agents have the same name." if name else "An agent has no name.",
@@ -100,18 +105,32 @@ func _take_own_name(agent: MarlAgent) -> void:
 func _take_free_name(agent: MarlAgent) -> void:
 	var base := base_name(agent.node.name)
 	var index := 0
-	while _nodes_by_name.has("%s_%d" % [base, index]):
-		index += 1
-	_take_name(agent, "%s_%d" % [base, index])
+	var names := agent.names_from("%s_0" % base)
+	var taken := _find_taken(names)
+	while taken >= 0:
+		index += taken + 1
+		names = agent.names_from("%s_%d" % [base, index])
+		taken = _find_taken(names)
+	_take_names(agent, names)
 
 
-func _take_name(agent: MarlAgent, name: String) -> void:
-	agent.name = name
-	_nodes_by_name[name] = agent.path
+# The index of the first of these names that another agent has; negative if all are free.
+func _find_taken(names: PackedStringArray) -> int:
+	for i in names.size():
+		if _nodes_by_name.has(names[i]):
+			return i
+	return -1
+
+
+func _take_names(agent: MarlAgent, names: PackedStringArray) -> void:
+	agent.name = names[0]
+	agent.names = names
+	for name in names:
+		_nodes_by_name[name] = agent.path
 	if agent.policy.is_empty():
 		problem = MarlProblem.new(
 			"agent_name",
-			"Agent %s names no policy." % name,
+			"Agent %s names no policy." % agent.name,
 			agent.path + ".get_policy_name()",
 			"a String that is not empty",
 			MarlProblem.describe(agent.policy_answer),

@@ -55,16 +55,25 @@ func read_step(message: PackedByteArray) -> void:
 
 
 ## The actions of the last step request: an Array for each slot of each arena, or null where the
-## slot has none.
+## slot has none. In the first slot of a [MarlGroup] is a packed array for all of its agents.
 func get_actions() -> Array:
 	if _actions.is_empty():
 		_actions.resize(marks.size())
 		var cursor: PackedInt32Array = [0, 0, 0, 0, 0]
 		var count := action_plans.size()
-		for slot in marks.size():
-			var action := action_plans[slot % count].read(_sections, cursor)
+		var slot := 0
+		while slot < marks.size():
+			var plan := action_plans[slot % count]
+			if plan is MarlGroupPlan:
+				var group: MarlGroupPlan = plan
+				var end := slot + group.agents
+				_actions[slot] = group.read_marked(_sections, cursor, marks.slice(slot, end))
+				slot = end
+				continue
+			var action := plan.read(_sections, cursor)
 			if marks[slot]:
 				_actions[slot] = action
+			slot += 1
 	return _actions
 
 

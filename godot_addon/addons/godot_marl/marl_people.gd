@@ -27,8 +27,9 @@ func declare(
 	for agent in found:
 		if agent.node.has_method(_METHOD):
 			able.append(agent.name)
-		else:
-			unable[agent.name] = agent
+			continue
+		for one in agent.names:
+			unable[one] = agent
 	var names: PackedStringArray = []
 	for slot in slots:
 		names.append(slot.name)

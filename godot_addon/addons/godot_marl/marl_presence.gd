@@ -27,12 +27,10 @@ func _init(arena_root: Node, agents: Array[MarlAgent]) -> void:
 ## Makes slots of the agents that are there, and of those that get_possible_agents declares.
 func declare(found: Array[MarlAgent], configuration: Dictionary) -> MarlProblem:
 	for agent in found:
-		var slot := MarlSlot.new(agent.name, agent.policy, agent.path)
-		var problem := slot.ask(agent.node, configuration)
+		_slots_by_node[agent.node.get_instance_id()] = slots.size()
+		var problem := agent.make_slots(slots, configuration)
 		if problem:
 			return problem
-		slots.append(slot)
-		_slots_by_node[agent.node.get_instance_id()] = slots.size() - 1
 	_first_future = slots.size()
 	if not root.has_method("get_possible_agents"):
 		return null
@@ -90,7 +88,7 @@ func compare() -> MarlProblem:
 	for node in nodes:
 		if _slots_by_node.has(node.get_instance_id()):
 			continue
-		var agent := MarlAgent.new(node)
+		var agent := MarlGroup.agent_of(node)
 		var problem := _seat_newcomer(agent)
 		if problem:
 			return problem
@@ -129,6 +127,9 @@ func _declare_policy(
 
 
 func _seat_newcomer(agent: MarlAgent) -> MarlProblem:
+	var problem := MarlGroupChecks.problem_of_birth(agent)
+	if problem:
+		return problem
 	var declared := 0
 	for slot in range(_first_future, slots.size()):
 		if slots[slot].policy == agent.policy:
@@ -153,6 +154,9 @@ func _seat_newcomer(agent: MarlAgent) -> MarlProblem:
 
 func _seat(agent: MarlAgent, index: int) -> MarlProblem:
 	var slot := slots[index]
+	var problem := MarlGroupChecks.problem_of_seat(agent, slot)
+	if problem:
+		return problem
 	if agent.node.has_method("get_action_mask") != (slot.mask_size > 0):
 		return MarlProblem.new(
 			"birth",

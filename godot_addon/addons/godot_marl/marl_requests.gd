@@ -54,7 +54,8 @@ func configure(configuration: Dictionary, bridge: MarlBridge) -> MarlProblem:
 	for agent in arenas[0].get_slots():
 		# Without an action space Python says which agent lacks one; nothing is stepped then.
 		var known := not agent.action_space.is_empty()
-		plans.append(MarlPlan.of(agent.action_space if known else MarlSpace.discrete(1)))
+		var space := agent.action_space if known else MarlSpace.discrete(1)
+		plans.append(MarlGroupPlan.of_slot(space, agent.group_size))
 	_layout = MarlLayout.new(arenas.size(), plans)
 	if arenas.all(func(arena: MarlArena) -> bool: return arena.is_plain()):
 		_quick_loop = MarlQuickLoop.new(arenas, _changes.any)

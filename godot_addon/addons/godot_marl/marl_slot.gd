@@ -15,6 +15,9 @@ var action_space := {}
 var observation_plan: MarlPlan
 ## How many numbers its action mask has; 0 without one.
 var mask_size := 0
+## How many agents answer through the node whose first agent has this slot; -1 for its others, and 0
+## for a node that is one agent.
+var group_size := 0
 ## Who says what the observation space is, for messages.
 var source := ""
 
@@ -41,6 +44,18 @@ func ask(node: Node, configuration: Dictionary) -> MarlProblem:
 			return _problem("get_action_space", "a Dictionary", MarlProblem.describe(answer))
 		action_space = answer
 	return _finish("get_action_space", node.has_method("get_action_mask"))
+
+
+## The slot of another agent that answers through the same node.
+func twin(twin_name: String) -> MarlSlot:
+	var slot := MarlSlot.new(twin_name, policy, path)
+	slot.observation_space = observation_space
+	slot.action_space = action_space
+	slot.observation_plan = observation_plan
+	slot.mask_size = mask_size
+	slot.source = source
+	slot.group_size = -1
+	return slot
 
 
 ## Takes the spaces of an agent that may come later: those in Python's [param configuration], else
@@ -71,9 +86,13 @@ func _ask_observation_space(node: Node) -> MarlProblem:
 		source = "the first observation had (or add get_observation_space())"
 		var first: Variant = node.call("get_observation")
 		observation_space = MarlSpace.like(first)
+		var expected := "an Array of numbers"
+		if group_size > 0:
+			observation_space = MarlGroupChecks.share_of(observation_space, group_size)
+			expected = "numbers for %d agents, as many for each" % group_size
 		if observation_space.is_empty():
 			return MarlProblem.of_answer(
-				"observation", name, path, "get_observation", "an Array of numbers", first
+				"observation", name, path, "get_observation", expected, first
 			)
 	var problem := MarlSpace.problem_of(observation_space)
 	return _problem("get_observation_space", "a space", problem) if problem else null
