@@ -148,6 +148,8 @@ SHOWN: list[tuple[str, list[str]]] = [
     ("switched off", []),
     ("the bridge as root of a scene", [no_agent("Alone")]),
     ("with an agent", []),
+    ("which is none any more", [no_agent("Alone")]),
+    ("with a node of many agents", []),
 ]
 
 
@@ -155,7 +157,7 @@ def test_bridge_shows_warnings_while_the_scene_is_edited(
     engine: Engine, copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_probe(copy, (PROBE / "probe.gd").read_text())
-    for name in ("three", "whole", "declaring"):
+    for name in ("three", "whole", "declaring", "many"):
         (copy / f"{name}.gd").write_text((PROBE / f"{name}.gd").read_text())
     for name, root in (("level", '[node name="Level" type="Node2D"]'), ("alone", "")):
         bridge = 'name="MarlBridge" type="Node" parent="."' if root else 'name="Alone" type="Node"'

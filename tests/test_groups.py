@@ -166,6 +166,7 @@ WRONG = [
     ({"get_reward": [1, 2]}, ["/root/Wrong/Ants.get_reward()", "expected: 3 numbers", "got: Array of size 2"]),
     ({"get_reward": 1}, ["expected: 3 numbers", "got: float: 1.0"]),
     ({"get_reward": [1, None, 2]}, ["expected: 3 numbers", "got: Array of size 3"]),
+    ({"get_reward": {"later": [1, None, 2]}}, ["expected: 3 numbers", "got: Array of size 3"]),
     ({"is_done": False}, ["/root/Wrong/Ants.is_done()", "expected: 3 times 0 or 1", "got: bool: false"]),
     ({"is_done": {"bytes": [0, 1]}}, ["expected: 3 times 0 or 1", "got: PackedByteArray of size 2"]),
     ({"is_done": {"bytes": [0, 2, 0]}}, ["expected: 3 times 0 or 1", "got: PackedByteArray of size 3: [0, 2, 0]"]),

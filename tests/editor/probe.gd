@@ -71,8 +71,13 @@ func _edit_level() -> void:
 func _edit_alone() -> void:
 	var alone := await _open("res://alone.tscn", ".")
 	await _shows("the bridge as root of a scene")
-	_add(alone, Node2D.new(), "Agent").set_script(_whole())
+	var agent := _add(alone, Node2D.new(), "Agent")
+	agent.set_script(_whole())
 	await _shows("with an agent")
+	agent.set_script(null)
+	await _shows("which is none any more")
+	_add(alone, Node2D.new(), "Agents").set_script(load("res://many.gd"))
+	await _shows("with a node of many agents")
 
 
 func _whole() -> Script:

@@ -197,8 +197,7 @@ func skip(reply: MarlReply) -> void:
 func _skip_slot(reply: MarlReply, index: int, first: bool) -> bool:
 	var agent := agents[index]
 	if agent is MarlGroup:
-		(agent as MarlGroup).skip(reply, first)
-		return
+		return (agent as MarlGroup).skip(reply, first)
 	var flags := 0
 	if agent and agent.live:
 		agent.live = false

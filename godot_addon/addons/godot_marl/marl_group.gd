@@ -107,11 +107,13 @@ func observe(reply: MarlReply, infos: Dictionary) -> MarlProblem:
 	return problem
 
 
-## Adds nothing for all of its agents; unless [param first] it tells that those who lived have left.
-func skip(reply: MarlReply, first: bool) -> void:
+## Adds nothing for all of its agents. Unless [param first] those who lived have left: it tells so,
+## and answers true.
+func skip(reply: MarlReply, first: bool) -> bool:
 	var flags := PackedByteArray()
 	flags.resize(span)
-	if live and not first:
+	var have_left := live and not first
+	if have_left:
 		for i in span:
 			flags[i] = _living[i] * (MarlReply.Flag.TERMINATED | MarlReply.Flag.LEFT)
 	live = false
@@ -119,6 +121,7 @@ func skip(reply: MarlReply, first: bool) -> void:
 	reply.flags.append_array(flags)
 	reply.masks.resize(reply.masks.size() + span * slot.mask_size)
 	reply.observations.skip(MarlGroupPlan.of_agents(slot.observation_space, span))
+	return have_left
 
 
 func is_plain() -> bool:
@@ -173,7 +176,8 @@ func _add_rewards(reply: MarlReply) -> MarlProblem:
 	if answer is PackedFloat64Array:
 		rewards = answer
 	elif answer is Array or typeof(answer) >= TYPE_PACKED_BYTE_ARRAY:
-		# See MarlSections: a wrong element leaves the target empty.
+		# See MarlSections: a wrong element leaves the target alone.
+		_numbers.clear()
 		_numbers.assign(Array(answer))
 		rewards = PackedFloat64Array(_numbers)
 	if rewards.size() != span:

@@ -64,26 +64,19 @@ static func append_runs(
 	into.resize(base + count * width)
 
 
-## Appends [param value] as it is, if it has the type and the range of this plan's elements. Else it
-## answers false, and [method MarlSections.append] takes a closer look.
+## Appends [param value] if it is a packed array of bytes or integers in this plan's range, where
+## [method MarlSections.append] would look at each element; else it answers false.
 func append_packed(into: MarlSections, value: Variant) -> bool:
-	match section:
-		Section.F64:
-			if value is PackedFloat64Array and (value as PackedFloat64Array).size() == size:
-				into.f64.append_array(value as PackedFloat64Array)
-				return true
-		Section.I64:
-			if value is PackedInt64Array and (value as PackedInt64Array).size() == size:
-				into.i64.append_array(value as PackedInt64Array)
-				return true
-		Section.I32:
-			if value is PackedInt32Array and _is_in_range(value as PackedInt32Array):
-				into.i32.append_array(value as PackedInt32Array)
-				return true
-		Section.U8:
-			if value is PackedByteArray and most == 1 and _is_binary(value as PackedByteArray):
-				into.u8.append_array(value as PackedByteArray)
-				return true
+	if section == Section.I32 and value is PackedInt32Array:
+		var integers: PackedInt32Array = value
+		if _is_in_range(integers):
+			into.i32.append_array(integers)
+			return true
+	elif section == Section.U8 and value is PackedByteArray:
+		var bytes: PackedByteArray = value
+		if bytes.size() == size and (most > 1 or bytes.count(0) + bytes.count(1) == size):
+			into.u8.append_array(bytes)
+			return true
 	return false
 
 
@@ -111,7 +104,3 @@ func _is_in_range(integers: PackedInt32Array) -> bool:
 	var sorted := integers.duplicate()
 	sorted.sort()
 	return sorted[0] >= least and sorted[-1] <= most
-
-
-func _is_binary(bytes: PackedByteArray) -> bool:
-	return bytes.size() == size and bytes.count(0) + bytes.count(1) == size
