@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from gymnasium.utils import seeding
 
 from godot_marl import errors
 from godot_marl.batch_checks import check_options, check_scene
-from godot_marl.calls import broken_reply_error, check_seed, closed_error, reset_needed_error
+from godot_marl.calls import broken_reply_error, closed_error, reset_needed_error
 from godot_marl.codec import JOINED, LEFT, NO_ORDER, OBSERVED, RESET, RESET_IF_OVER, TERMINATED, TRUNCATED, Reply
 from godot_marl.observations import ObservationChecker
 from godot_marl.options import Game, Options
 from godot_marl.pool import WorkerPool
 from godot_marl.protocol import SceneDescription
 from godot_marl.rows import Array, RowPlan, join, map_batch, rows_of
+from godot_marl.seeds import ArenaSeeds
 from godot_marl.transitions import RowInfos, Transition
 
 
@@ -90,13 +90,17 @@ class Batch:
         self._usual_orders = np.full(self.arenas, RESET_IF_OVER, np.uint8)
         self._orders = self._usual_orders
         self._steps = np.zeros(self.arenas, np.int64)
-        self._seeds = np.zeros(self.arenas, "<i8")
-        self._seed(options.seed)
+        self._seeds = ArenaSeeds(self.arenas, options.seed)
 
     @property
     def resets_in_same_step(self) -> bool:
         """Whether an arena that is over is reset within the step; else in the next one."""
         return self.scene.settle_frames == 0
+
+    @property
+    def alive(self) -> Array:
+        """Bool, shape (rows,), not to be written: whose action the next step takes."""
+        return self._alive
 
     def describe_row(self, row: int) -> str:
         """Whose row it is."""
@@ -106,23 +110,15 @@ class Batch:
 
     # -- Episodes ------------------------------------------------------------------------------------------------------
 
-    def _seed(self, seed: int | None) -> None:
-        """Arena i draws its seeds as one alone does that was seeded with `seed` + i."""
-        if seed is None:
-            seed = int(seeding.np_random()[0].integers(2**31))
-        self._generators = [seeding.np_random(seed + arena)[0] for arena in range(self.arenas)]
-        # Those of the next episodes.
-        self._seeds = np.array([self._draw(arena) for arena in range(self.arenas)], np.int64)
-
-    def _draw(self, arena: int) -> int:
-        return int(self._generators[arena].integers(2**31))
-
-    def reset(self, seed: int | Sequence[int | None] | None, options: Mapping[str, Any] | None) -> Transition:
+    def reset(
+        self, seed: int | Sequence[int | None] | None, options: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+    ) -> Transition:
         """Begin an episode in every arena.
 
         Args:
             seed: Arena i gets `seed` + i; or one seed for each arena; None draws them.
-            options: What reaches `set_options` of the scene, at this reset and those that follow by themselves.
+            options: What reaches `set_options` of the scene, at this reset and those that follow by themselves; or the
+                options of each arena.
 
         Raises:
             InvalidOptionError: A seed is out of range, or the scene rejects an option.
@@ -130,14 +126,15 @@ class Batch:
         """
         self._check_open()
         self._check_pending("reset", False)
-        episode_seeds = self._take_seeds(seed)
+        episode_seeds = self._seeds.take(seed)
         self._was_reset = False
         if self._pool.is_running and self._pool.is_inherited:
             self._pool.close()
         if not self._pool.is_running:
             self._pool.start()
+        by_arena = [options or {}] * self.arenas if options is None or isinstance(options, Mapping) else options
         parts = [
-            {i: (episode_seeds[first + i], options or {}) for i in range(self._copies)}
+            {i: (episode_seeds[first + i], by_arena[first + i]) for i in range(self._copies)}
             for first in range(0, self.arenas, self._copies)
         ]
         self._pool.begin(lambda worker, part: worker.begin_reset(part), parts)
@@ -145,7 +142,7 @@ class Batch:
         self._steps[:] = 0
         self._resetting[:] = False
         self._is_resetting = False
-        self._seeds[:] = [self._draw(arena) for arena in range(self.arenas)]
+        self._seeds.draw(range(self.arenas))
         flags = _joined([reply.flags for reply in replies])
         self._alive = (flags & OBSERVED).astype(bool)
         self._is_everybody_alive = bool(self._alive.all())
@@ -156,29 +153,6 @@ class Batch:
         self._last_observations = transition.observations
         self._was_reset = True
         return transition
-
-    def _take_seeds(self, seed: int | Sequence[int | None] | None) -> list[int]:
-        if seed is None:
-            return [int(episode_seed) for episode_seed in self._seeds]
-        if not isinstance(seed, Sequence | np.ndarray):
-            check_seed(seed)
-            seeds: list[int | None] = [int(seed) + arena for arena in range(self.arenas)]
-        else:
-            seeds = list(seed)
-        if len(seeds) != self.arenas:
-            raise errors.InvalidOptionError(
-                "There must be a seed for each arena.",
-                where="reset(seed=...)",
-                expected=f"one integer, or {self.arenas} of them",
-                got=f"{len(seeds)} seeds",
-            )
-        for given in seeds:
-            check_seed(given)
-        for arena, given in enumerate(seeds):
-            if given is not None:
-                self._generators[arena] = seeding.np_random(int(given))[0]
-                self._seeds[arena] = int(given)
-        return [int(episode_seed) for episode_seed in self._seeds]
 
     def send(self, actions: Any) -> None:
         """Let all rows act, without waiting; the actions of rows that are not alive mean nothing.
@@ -217,14 +191,14 @@ class Batch:
         """What each worker has of the rows and arenas."""
         orders = self._orders
         if self._workers == 1:
-            return [(sections, marks, orders, self._seeds)]
+            return [(sections, marks, orders, self._seeds.next)]
         rows, arenas = self._copies * self.slots, self._copies
         return [
             (
                 {name: section[worker * rows : (worker + 1) * rows] for name, section in sections.items()},
                 marks[worker * rows : (worker + 1) * rows],
                 orders[worker * arenas : (worker + 1) * arenas],
-                self._seeds[worker * arenas : (worker + 1) * arenas],
+                self._seeds.next[worker * arenas : (worker + 1) * arenas],
             )
             for worker in range(self._workers)
         ]
@@ -339,11 +313,11 @@ class Batch:
 
     def _begin_episodes(self, transition: Transition, arenas: Array) -> None:
         rows = (arenas[:, None] * self.slots + np.arange(self.slots)).ravel()
+        transition.begun = arenas
         transition.seeds = np.full(self.rows, -1, np.int64)
-        transition.seeds[rows] = np.where(self._alive[rows], np.repeat(self._seeds[arenas], self.slots), -1)
+        transition.seeds[rows] = np.where(self._alive[rows], np.repeat(self._seeds.next[arenas], self.slots), -1)
         self._steps[arenas] = 0
-        for arena in arenas.tolist():
-            self._seeds[arena] = self._draw(arena)
+        self._seeds.draw(arenas.tolist())
 
     # -- Parts of a reply ----------------------------------------------------------------------------------------------
 

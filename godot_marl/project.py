@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock
@@ -50,15 +51,16 @@ class Project:
     @property
     def physics_fps(self) -> int:
         """Physics frames in a second."""
-        return int(float(self._setting("common/physics_ticks_per_second") or 60))
+        return int(float(self.setting("common/physics_ticks_per_second") or 60))
 
     @property
     def main_scene(self) -> str | None:
         """The scene that runs by default."""
-        scene = self._setting("run/main_scene")
+        scene = self.setting("run/main_scene")
         return scene.strip('"') if scene else None
 
-    def _setting(self, key: str) -> str | None:
+    def setting(self, key: str) -> str | None:
+        """The value of a setting as project.godot has it, without its section; None if it is not there."""
         found = re.search(rf"^{re.escape(key)}\s*=\s*(.+)$", self._settings, re.MULTILINE)
         return found[1].strip() if found else None
 
@@ -98,6 +100,14 @@ class Project:
         """
         if scene.startswith("uid://"):
             return True
+        return any(text is None or _BRIDGE.search(text) for text in self._texts_of(scene))
+
+    def texts_of(self, scene: str) -> Iterator[str]:
+        """The text of a scene, and of all scripts, scenes and resources that it names, however indirectly."""
+        return (text for text in self._texts_of(scene) if text is not None)
+
+    def _texts_of(self, scene: str) -> Iterator[str | None]:
+        """The same, with None for a binary scene; without the addon, with the autoloads."""
         autoloads = re.search(r"^\[autoload\]$(.*?)(?=^\[|\Z)", self._settings, re.MULTILINE | re.DOTALL)
         waiting = [scene.removeprefix("res://"), *_REFERENCE.findall(autoloads[1] if autoloads else "")]
         seen: set[str] = set()
@@ -108,14 +118,12 @@ class Project:
             seen.add(name)
             path = self.folder / name
             if path.suffix == ".scn":
-                return True
+                yield None
             if path.suffix not in (".tscn", ".gd", ".tres") or not path.is_file():
                 continue
             text = path.read_text(encoding="utf-8", errors="replace")
-            if _BRIDGE.search(text):
-                return True
+            yield text
             waiting += _REFERENCE.findall(text)
-        return False
 
     def imported(self, engine: Engine) -> Project:
         """The project with an import cache that is up to date: this one, or a copy where it cannot be written.

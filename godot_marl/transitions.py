@@ -27,6 +27,7 @@ class Transition:
         infos: What `get_info` answered, by row; of an arena that was reset in the step at its next episode.
         final_infos: The same of the ended rows of such an arena, at its last episode.
         action_masks: Int8, shape (rows, numbers of a mask); None where agents have none.
+        begun: The arenas whose next episode began in the step.
         seeds: Int64, shape (rows,): the seeds of the episodes that began, -1 where none did.
     """
 
@@ -40,4 +41,5 @@ class Transition:
     infos: RowInfos = field(default_factory=list)
     final_infos: RowInfos = field(default_factory=list)
     action_masks: Array | None = None
+    begun: Array = field(default_factory=lambda: np.zeros(0, np.int64))
     seeds: Array = field(default_factory=lambda: np.zeros(0, np.int64))

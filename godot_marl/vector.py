@@ -28,6 +28,7 @@ class GodotVectorEnv(VectorEnv[Any, Any, Any]):
     The infos have, besides what `get_info` answers, each with its mask `_NAME`:
 
     - `final_obs`: the last observation of each row whose episode ended in the step (an object array), and `final_info`.
+    - `left`: True for a row whose agent's node is gone; its last observation is then the one of the step before.
     - `active`: False for a row whose agent took no part in the step, because it has ended and its arena goes on, or has
       not come yet. Its reward is 0, its flags are False, its observation is zeros, its action means nothing.
     - `seed`: the seed of the episode that began.

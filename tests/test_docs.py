@@ -71,6 +71,14 @@ def test_cartpole_readme_python() -> None:
         env.close()
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_fast_training_python(number: int) -> None:
+    names: dict[str, Any] = {}
+    exec(blocks("docs/speed.md", "python")[number], names)  # noqa: S102 - our own page
+    assert names["env"].num_envs == 4
+    assert number == 0 or names["model"].num_timesteps == 256
+
+
 def test_readme_names_every_option() -> None:
     from godot_marl.options import Options
 

@@ -10,6 +10,7 @@ from godot_marl.arena import Arena
 from godot_marl.errors import GodotMarlError, InvalidOptionError
 from godot_marl.options import Game, Options
 from godot_marl.protocol import SceneDescription
+from godot_marl.testing.advice import advise
 from godot_marl.testing.copies import CHECK as COPIES
 from godot_marl.testing.copies import check_copies
 from godot_marl.testing.pettingzoo_tests import CHECK as PETTINGZOO
@@ -104,6 +105,7 @@ class Suite:
             yield Finding.of_error(COPIES, error)
             return
         yield from check_copies(self._game, self._options, scene, alone[0], self._steps, self._seed)
+        yield from advise(self._game, self._options.scene)
 
     def _run_pettingzoo_tests(self, begins_empty: bool) -> Iterator[Finding]:
         if begins_empty:

@@ -22,6 +22,7 @@ SELF_PLAY = ("maskable_self_play.py", "--steps", "1024")
 NUMBER = r"\d+(\.\d+)?"
 PRINTS = {
     ("sb3_gymnasium.py",): rf"mean return of 5 episodes: {NUMBER} \+- {NUMBER}\n",
+    ("sb3_vec_env.py",): rf"mean return of 16 episodes: {NUMBER} \+- {NUMBER}\n",
     ("sb3_supersuit_one_agent.py",): rf"return of a new episode: {NUMBER}\n",
     ("sb3_several_carts.py",): rf"(cart_\d: return of a new episode {NUMBER}\n){{4}}",
     ("sb3_several_carts.py", "--padding", "supersuit"): rf"(cart_\d: return of a new episode {NUMBER}\n){{4}}",
