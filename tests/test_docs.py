@@ -139,10 +139,14 @@ def follow(followed: Followed) -> None:
                 path.write_text(f"{path.read_text()}\n\n{code}" if added else code)
 
 
+# Whoever is first follows the whole guide.
+@pytest.mark.timeout(300)
 def test_guide_from_an_empty_scene_to_the_end(guide: Followed) -> None:
     assert guide.printed == guide.promised
 
 
+# Whoever is first follows the whole guide.
+@pytest.mark.timeout(300)
 def test_scene_of_the_guide_is_a_normal_game_without_its_bridge(engine: Engine, guide: Followed) -> None:
     scene = (guide.game / "meadow.tscn").read_text()
     (guide.game / "played.tscn").write_text(scene.replace("step_length = 6", "enabled = false"))
@@ -157,6 +161,8 @@ def test_scene_of_the_guide_is_a_normal_game_without_its_bridge(engine: Engine, 
     assert not re.search("error|warning|godot-marl", done.stdout, re.IGNORECASE), done.stdout
 
 
+# Whoever is first follows the whole guide.
+@pytest.mark.timeout(300)
 def test_scripts_of_the_guide_are_formatted(guide: Followed) -> None:
     scripts = [str(path) for path in guide.game.glob("*.gd")]
     assert len(scripts) == 8
