@@ -465,7 +465,7 @@ def test_nobody_stays_awake_where_it_takes_long_to_give_way(waiting: Waiting, mo
     tried = []
     for _ in range(12):
         before = len(turns)
-        sender = threading.Timer(0.02, client.send, ["news"])
+        sender = threading.Timer(0.1, client.send, ["news"])
         sender.start()
         assert link.receive(soon()) == "news"
         sender.join()
