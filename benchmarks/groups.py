@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import click
 import numpy as np
 
 import godot_marl
@@ -74,7 +75,7 @@ def measure(project: BenchProject, agents: int, falls: bool) -> None:
         ratio = statistics.median(a / b for a, b in zip(figures["nodes"], figures["group"], strict=True))
         what = "as they fall" if falls else "all acting"
         times = f"{nodes:.0f} us a step as nodes, {group:.0f} us as one node"
-        print(f"{form}, {agents} agents, {what}: {times}, {ratio:.2f} times as fast", flush=True)  # noqa: T201
+        click.echo(f"{form}, {agents} agents, {what}: {times}, {ratio:.2f} times as fast")
 
 
 def main() -> None:

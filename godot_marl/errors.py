@@ -72,6 +72,17 @@ class ClosedEnvironmentError(GodotMarlError, RuntimeError):
 class MissingDependencyError(GodotMarlError, ImportError):
     """A feature needs a Python package, or a program, that is not installed."""
 
+    @classmethod
+    def of_extra(cls, user: str, extra: str, cause: ImportError) -> MissingDependencyError:
+        """The error that `user` cannot work, because an extra of this package is not installed."""
+        return cls(
+            f"{user} needs packages that are not installed.",
+            where=f"the Python package {cause.name}",
+            expected=f"the extra {extra}",
+            got=str(cause),
+            remedy=f"pip install godot-marl[{extra}]",
+        )
+
 
 # -- The engine --------------------------------------------------------------------------------------------------------
 

@@ -32,13 +32,7 @@ try:
     from ray.rllib.env.multi_agent_env import MultiAgentEnv
     from ray.tune.registry import register_env
 except ImportError as error:
-    raise errors.MissingDependencyError(
-        "godot_marl.rllib needs packages that are not installed.",
-        where=f"the Python package {error.name}",
-        expected="the extra rllib",
-        got=str(error),
-        remedy="pip install godot-marl[rllib]",
-    ) from error
+    raise errors.MissingDependencyError.of_extra("godot_marl.rllib", "rllib", error) from error
 
 __all__ = ["GodotMultiAgentEnv", "multi_agent", "register"]
 

@@ -30,13 +30,7 @@ try:
     from stable_baselines3.common.vec_env import VecEnv, VecMonitor
     from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 except ImportError as error:
-    raise errors.MissingDependencyError(
-        "godot_marl.sb3 needs packages that are not installed.",
-        where=f"the Python package {error.name}",
-        expected="the extra sb3",
-        got=str(error),
-        remedy="pip install godot-marl[sb3]",
-    ) from error
+    raise errors.MissingDependencyError.of_extra("godot_marl.sb3", "sb3", error) from error
 
 __all__ = ["GodotVecEnv", "vec_env"]
 

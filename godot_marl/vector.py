@@ -183,7 +183,7 @@ class GodotVectorEnv(VectorEnv[Any, Any, Any]):
         """A frame of each arena, uint8 of shape (height, width, 3); None unless render_mode is "rgb_array"."""
         return tuple(self.batch.render()) if self.render_mode == "rgb_array" else None
 
-    def close_extras(self, **kwargs: Any) -> None:  # noqa: ARG002 - Gymnasium's own form
+    def close_extras(self, **_: Any) -> None:
         """End the games; `close` calls it once."""
         if self._batch is not None:
             self._batch.close()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import random
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -107,7 +107,9 @@ def raw_frame(first: int, payload: bytes, mask: bytes | None, *, length: int | N
 
 MASKS = st.binary(min_size=4, max_size=4)
 PAYLOADS = st.binary(max_size=20) | st.text(max_size=10).map(str.encode)
-LONG_PAYLOADS = st.builds(lambda size, seed: random.Random(seed).randbytes(size), st.sampled_from(SIZES), st.integers())  # noqa: S311
+LONG_PAYLOADS = st.builds(
+    lambda size, seed: np.random.default_rng(seed).bytes(size), st.sampled_from(SIZES), st.integers(0, 2**32)
+)
 WHOLE = st.builds(raw_frame, st.sampled_from([0x81, 0x82]), PAYLOADS | LONG_PAYLOADS, MASKS)
 CONTROL = st.builds(raw_frame, st.sampled_from([0x89, 0x8A]), st.binary(max_size=125), MASKS)
 FRAGMENT = st.builds(raw_frame, st.sampled_from([0x01, 0x02, 0x00, 0x80]), PAYLOADS, MASKS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import gymnasium
 import numpy as np
@@ -13,6 +13,9 @@ import godot_marl
 from godot_marl.bench.cases import Case, Form, World
 from godot_marl.bench.figures import Figures, time_steps
 from godot_marl.bench.project import BenchProject
+
+if TYPE_CHECKING:
+    from godot_marl.sb3 import GodotVecEnv
 
 Measure: TypeAlias = Callable[[BenchProject, World, float], Figures]
 
@@ -77,13 +80,7 @@ def _measure_vector(project: BenchProject, world: World, seconds: float) -> Figu
     env = godot_marl.vector_env(project.game_of(world), **vector_options_of(project, world))
     with contextlib.closing(env):
         env.reset(seed=0)
-        actions = np.ones(env.num_envs, np.int64)
-
-        def step() -> int:
-            env.step(actions)
-            return len(actions)
-
-        return time_steps(step, seconds)
+        return _time_rows(env, seconds)
 
 
 def _measure_sb3(project: BenchProject, world: World, seconds: float) -> Figures:
@@ -92,13 +89,17 @@ def _measure_sb3(project: BenchProject, world: World, seconds: float) -> Figures
     env = vec_env(project.game_of(world), **vector_options_of(project, world))
     with contextlib.closing(env):
         env.reset()
-        actions = np.ones(env.num_envs, np.int64)
+        return _time_rows(env, seconds)
 
-        def step() -> int:
-            env.step(actions)
-            return len(actions)
 
-        return time_steps(step, seconds)
+def _time_rows(env: godot_marl.GodotVectorEnv | GodotVecEnv, seconds: float) -> Figures:
+    actions = np.ones(env.num_envs, np.int64)
+
+    def step() -> int:
+        env.step(actions)
+        return len(actions)
+
+    return time_steps(step, seconds)
 
 
 def _measure_ppo(project: BenchProject, world: World, seconds: float) -> Figures:

@@ -6,6 +6,7 @@ We ship neither.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import shutil
 import socket
@@ -47,7 +48,7 @@ class Rival:
                 remedy="Give a copy of https://github.com/edbeeching/godot_rl_agents_plugin.",
             )
         try:
-            import godot_rl.wrappers.sbg_single_obs_wrapper  # noqa: F401
+            importlib.import_module("godot_rl.wrappers.sbg_single_obs_wrapper")
         except ImportError as error:
             raise MissingDependencyError(
                 "The Python package of Godot RL Agents is not installed.",

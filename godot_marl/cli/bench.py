@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -112,7 +113,8 @@ def bench_command(
         from godot_marl.cli.bench_tables import print_results
 
         if learning or any(case.form in ("sb3", "ppo") for case in cases):
-            import stable_baselines3  # noqa: F401 - to miss it now
+            # Missing it is to be told now, not after minutes.
+            importlib.import_module("stable_baselines3")
     rival = Rival(godot_rl_addon) if godot_rl_addon else None
     with ProgressBars() as bars:
         found = ensure_engine(engine, report=bars.report)

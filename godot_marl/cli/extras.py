@@ -18,10 +18,4 @@ def needs_sb3() -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise MissingDependencyError(
-            "This command needs packages that are not installed.",
-            where=f"the Python package {error.name}",
-            expected="the extra sb3",
-            got=str(error),
-            remedy="pip install godot-marl[sb3]",
-        ) from error
+        raise MissingDependencyError.of_extra("This command", "sb3", error) from error
