@@ -78,8 +78,12 @@ class Options:
     mask_in_observation: bool = True
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Options:
+    def of(cls, given: Mapping[str, Any], own: Sequence[str] = ()) -> Options:
         """The options that a caller gave by name.
+
+        Args:
+            given: The options.
+            own: The names of options that the caller knows beside these, for the error of an unknown one.
 
         Raises:
             InvalidOptionError: An option is unknown, or its value cannot work.
@@ -87,6 +91,7 @@ class Options:
         known = [field.name for field in dataclasses.fields(cls)]
         for name in given:
             if name not in known:
+                known = [*own, *known]
                 close = difflib.get_close_matches(name, known, n=1)
                 raise InvalidOptionError(
                     "There is no option of this name.",

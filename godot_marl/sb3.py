@@ -35,6 +35,7 @@ except ImportError as error:
 __all__ = ["GodotVecEnv", "vec_env"]
 
 DEAD_ROWS = ("error", "pad")
+_OWN_OPTIONS = ("copies", "processes", "layout", "pin", "dead_rows")
 
 Infos = list[dict[str, Any]]
 
@@ -99,7 +100,7 @@ class GodotVecEnv(VecEnv):
                 expected=" or ".join(map(repr, DEAD_ROWS)),
                 got=repr(dead_rows),
             )
-        given = Options.of({"mask_in_observation": False, **options})
+        given = Options.of({"mask_in_observation": False, **options}, _OWN_OPTIONS)
         self.batch = batch = Batch(game, given, copies=copies, processes=processes, layout=layout, pin=pin)
         try:
             check_scene(batch)

@@ -16,6 +16,8 @@ from godot_marl.options import RENDER_MODES, Game, Options
 from godot_marl.rows import Array, map_batch, row_of
 from godot_marl.transitions import RowInfos, Transition
 
+_OWN_OPTIONS = ("copies", "processes", "layout", "pin", "copy")
+
 
 class GodotVectorEnv(VectorEnv[Any, Any, Any]):
     """The arenas of several Godots, with a row for each agent.
@@ -67,7 +69,7 @@ class GodotVectorEnv(VectorEnv[Any, Any, Any]):
         # Until there is a batch, `close` has nothing to do.
         self._batch: Batch | None = None
         self._batch = batch = Batch(
-            game, Options.of(options), copies=copies, processes=processes, layout=layout, pin=pin
+            game, Options.of(options, _OWN_OPTIONS), copies=copies, processes=processes, layout=layout, pin=pin
         )
         self._copy = copy
         self._buffer: Any = None

@@ -103,3 +103,11 @@ def test_an_unknown_option_is_refused_with_what_was_perhaps_meant(given: str, me
 def test_options_cannot_be_changed_later() -> None:
     with pytest.raises(AttributeError):
         Options().seed = 3  # type: ignore[misc]
+
+
+def test_options_of_the_caller_itself_are_suggested_too() -> None:
+    with pytest.raises(InvalidOptionError) as raised:
+        Options.of({"copys": 3}, ["copies", "processes"])
+    assert raised.value.remedy == "Did you mean copies?"
+    assert raised.value.expected is not None
+    assert raised.value.expected.startswith("copies, processes, scene, ")
