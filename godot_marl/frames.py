@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -46,14 +47,19 @@ class FrameSaver:
                 got=str(error),
                 remedy="pip install godot-marl[render]",
             ) from error
+        path = self._folder / f"{self._next}.png"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(frame).save(self._folder / f"{self._next}.png")
+            Image.fromarray(frame).save(path)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                # Half a picture is worse than none.
+                path.unlink(missing_ok=True)
             raise InvalidOptionError(
                 "A frame could not be saved.",
-                where=f"render_path={str(self._folder)!r}",
-                expected="a folder that can be written",
+                where=f"{path.name} in render_path={str(self._folder)!r}",
+                expected="a folder that can be written, with room in it",
                 got=str(error),
+                remedy="Make room there or give another folder; the episode can go on.",
             ) from error
         self._next += 1

@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 
 _TAIL_BYTES = 16_384
 _TAIL_LINES = 40
+# A game that prints in every step must fill neither the disk nor the memory.
+_LARGEST_LOG = 64 << 20
+_LARGEST_READ = 4 << 20
 
 
 class GameProcess:
@@ -124,35 +127,53 @@ class GameProcess:
 
     def output(self) -> str:
         """The last lines that the game printed."""
+        return "\n".join(_text(self._tail()).splitlines()[-_TAIL_LINES:])
+
+    def _tail(self) -> bytes:
         try:
             with self._log.open("rb") as log:
                 size = log.seek(0, os.SEEK_END)
                 log.seek(max(0, size - _TAIL_BYTES))
-                text = log.read().decode("utf-8", "replace")
+                return log.read(_TAIL_BYTES)
         except OSError:
-            return ""
-        return "\n".join(text.splitlines()[-_TAIL_LINES:])
+            return b""
 
     def fresh_output(self) -> str:
-        """What the game has printed since this was last asked; almost free if that is nothing."""
+        """What the game has printed since this was last asked; almost free if that is nothing.
+
+        Of more than 4 MiB only the first and the last 2 MiB. Of a log that has become too long only the end is kept.
+        """
         try:
             # The cheapest question that there is about a file's size.
             size = self._fresh.seek(0, os.SEEK_END)
             if size == self._seen:
                 return ""
             self._fresh.seek(self._seen)
-            text = self._fresh.read(size - self._seen)
+            if size - self._seen <= _LARGEST_READ:
+                fresh = self._fresh.read(size - self._seen)
+            else:
+                fresh = self._fresh.read(_LARGEST_READ // 2) + b"\n"
+                self._fresh.seek(size - _LARGEST_READ // 2)
+                fresh += self._fresh.read(_LARGEST_READ // 2)
+            self._seen = size if size <= _LARGEST_LOG else self._shorten_log()
         except (OSError, ValueError):
             # Gone, or closed by `close`.
             return ""
-        self._seen = size
-        return text.decode("utf-8", "replace")
+        return _text(fresh)
+
+    def _shorten_log(self) -> int:
+        """Keep the log's end alone. The game appends, so what it prints next comes after that."""
+        tail = self._tail()
+        os.truncate(self._log, 0)
+        with self._log.open("ab") as log:
+            log.write(tail)
+            return log.tell()
 
     def whole_output(self, limit: int = 1 << 22) -> str:
         """What the game printed from the beginning, at most `limit` bytes."""
         try:
             with self._log.open("rb") as log:
-                return log.read(limit).decode("utf-8", "replace")
+                return _text(log.read(limit))
         except OSError:
             return ""
 
@@ -171,6 +192,10 @@ class GameProcess:
             self._supervisor.stdout.close()
         self._fresh.close()
         self._folder.cleanup()
+
+
+def _text(output: bytes) -> str:
+    return output.decode("utf-8", "replace")
 
 
 def _start_error(command: Sequence[str], failure: str, with_display: bool) -> GameError | MissingDependencyError:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -764,6 +765,48 @@ def test_game_that_is_killed(make: MakeEnv, mark: str) -> None:
     assert raised.value.got == "ended by the signal SIGKILL; it printed nothing"
     assert leaves_nothing(mark)
     play(env)
+
+
+def test_game_that_is_stopped_ends_with_the_deadline(make: MakeEnv, mark: str) -> None:
+    env = make("walker", step_timeout=0.5)
+    play(env)
+    signal_all(marked(mark)["game"], signal.SIGSTOP)
+    with pytest.raises(errors.GameTimeoutError, match=r"an answer within 0\.5 s"):
+        play(env)
+    assert leaves_nothing(mark)
+    play(env)
+
+
+def test_game_on_a_slow_machine_is_waited_for(make: MakeEnv, mark: str) -> None:
+    env, quick = make("walker"), make("walker")
+    for each in (env, quick):
+        each.reset(seed=1)
+    pids = marked(mark)["game"]
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(3):
+            signal_all(pids, signal.SIGSTOP)
+            step = pool.submit(env.step, {"walker_0": 1})
+            with pytest.raises(TimeoutError):
+                step.result(0.3)
+            signal_all(pids, signal.SIGCONT)
+            np.testing.assert_equal(step.result(10), quick.step({"walker_0": 1}))
+
+
+def test_game_that_prints_megabytes_goes_on_and_fills_nothing(
+    make: MakeEnv, monkeypatch: pytest.MonkeyPatch, mark: str
+) -> None:
+    monkeypatch.setenv("FAULT", "apply_action=print")
+    monkeypatch.setattr("godot_marl.process._LARGEST_LOG", 1 << 20)
+    env = make("answering")
+    env.reset(seed=1)
+    (game,) = marked(mark)["game"]
+    log = Path(f"/proc/{game}/fd/1").resolve()
+    for _ in range(5):
+        observations, *_ = env.step({"answering": 1})
+        assert observations["answering"]["observation"].tolist() == [0.5, 0.5]
+    assert log.name == "output.txt"
+    # One step prints more than two megabytes.
+    assert log.stat().st_size < 3 << 20
 
 
 def test_game_that_crashes_shows_where_its_scripts_were(make: MakeEnv, monkeypatch: pytest.MonkeyPatch) -> None:

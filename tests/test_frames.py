@@ -46,6 +46,18 @@ def test_a_folder_that_cannot_be_written_is_an_invalid_option(tmp_path: Path) ->
     assert str(tmp_path) in str(error.value.where)
 
 
+def test_a_full_disk_is_an_error_that_leaves_no_half_a_picture(tmp_path: Path) -> None:
+    saver = FrameSaver(tmp_path)
+    # Whatever is written there meets a full disk.
+    (tmp_path / "0.png").symlink_to("/dev/full")
+    with pytest.raises(InvalidOptionError, match="No space left on device") as error:
+        saver.save(FRAME)
+    assert error.value.where == f"0.png in render_path={str(tmp_path)!r}"
+    assert list(tmp_path.iterdir()) == []
+    saver.save(FRAME)
+    assert [path.name for path in tmp_path.iterdir()] == ["0.png"]
+
+
 def test_without_pillow_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(MissingDependencyError) as error:

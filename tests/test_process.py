@@ -148,6 +148,27 @@ def test_output_can_be_read_while_the_game_runs(start: Starter) -> None:
     assert becomes_true(lambda: game.output() == "ready", 10)
 
 
+def test_a_game_that_prints_without_end_fills_neither_disk_nor_memory(
+    start: Starter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("godot_marl.process._LARGEST_LOG", 4000)
+    monkeypatch.setattr("godot_marl.process._LARGEST_READ", 1000)
+    monkeypatch.setattr("godot_marl.process._TAIL_BYTES", 100)
+    script = f"seq 1 2000; until [ -e go ]; do {SLEEP} 0.01; done; echo after; {SLEEP} 1000"
+    game = start("sh", "-c", script, folder=tmp_path)
+    assert becomes_true(lambda: game.output().endswith("\n2000"), 10)
+    fresh = game.fresh_output()
+    assert fresh.startswith("1\n2\n3\n")
+    assert fresh.endswith("\n1999\n2000\n")
+    assert len(fresh) == 1001
+    (log,) = Path(f"/proc/{pid_of(game)}/fd/1").resolve().parent.glob("output.txt")
+    assert log.stat().st_size == 100
+    assert game.fresh_output() == ""
+    (tmp_path / "go").touch()
+    assert becomes_true(lambda: game.output().endswith("\n2000\nafter"), 10)
+    assert game.fresh_output() == "after\n"
+
+
 def test_close_lets_a_game_end_by_itself(start: Starter, tmp_path: Path) -> None:
     game = start("sh", "-c", f"{SLEEP} 0.2; touch done", folder=tmp_path)
     game.close(10.0)

@@ -11,10 +11,11 @@ from gymnasium import spaces
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.utils import ConstantSchedule
 
 from godot_marl.errors import InvalidOptionError
 from godot_marl.protocol import AgentDescription, SceneDescription
-from godot_marl.training.settings import Settings
+from godot_marl.training.settings import CHANGEABLE, Settings
 
 Models = dict[str, OnPolicyAlgorithm]
 
@@ -87,6 +88,18 @@ def _new_model(policy: str, agent: AgentDescription, settings: Settings, seed: i
             expected=f"arguments of {algorithm.__name__}",
             got=str(error),
         ) from error
+
+
+def tune_models(models: Mapping[str, OnPolicyAlgorithm], settings: Settings) -> None:
+    """Let models learn with the settings' arguments from now on, as far as these may change."""
+    for policy, model in models.items():
+        arguments = settings.arguments_of(policy)
+        for name in set(CHANGEABLE) & set(arguments) - {"n_steps", "learning_rate"}:
+            setattr(model, name, arguments[name])
+        if "learning_rate" in arguments:
+            rate = float(arguments["learning_rate"])
+            model.learning_rate = rate
+            model.lr_schedule = ConstantSchedule(rate)
 
 
 def is_masked(model: OnPolicyAlgorithm) -> bool:

@@ -34,13 +34,15 @@ class Opponents:
     def __init__(
         self, settings: Settings, scene: SceneDescription, scripted: Mapping[str, ScriptedPolicy], seed: int
     ) -> None:
-        self._shares = [settings.opponents.get(kind, 0.0) for kind in OPPONENTS]
-        self._sides = list(settings.opponent_sides)
+        self._settings = settings
+        stages = [settings, *(settings.at(stage["from_step"]) for stage in settings.stages)]
+        used = {kind for stage in stages for kind, share in stage.opponents.items() if share > 0}
+        self._remembers = "past_selves" in used
         self._scene = scene
         self._rng = np.random.default_rng(seed)
         self._past: list[dict[str, Player]] = []
         missing = sorted({agent.policy for agent in scene.agents} - set(scripted))
-        if settings.opponents.get("scripted", 0.0) > 0 and missing:
+        if "scripted" in used and missing:
             raise InvalidOptionError(
                 "The game has no scripted opponent.",
                 where="scripted in [opponents]",
@@ -57,7 +59,7 @@ class Opponents:
 
     def remember(self, checkpoint: Path) -> None:
         """Let the policies of a checkpoint play in later episodes."""
-        if not self._shares[0]:
+        if not self._remembers:
             return
         self._past.append(
             {
@@ -68,13 +70,20 @@ class Opponents:
         if len(self._past) > _MOST_PAST_SELVES:
             del self._past[1]
 
-    def draw(self, sides: Mapping[str, Sequence[str]]) -> dict[str, Player]:
-        """The players of one side; empty where everybody learns, as always in a scene with one side."""
-        kind = int(self._rng.choice(1 + len(OPPONENTS), p=[*self._shares, 1.0 - sum(self._shares)]))
+    def draw(self, sides: Mapping[str, Sequence[str]], step: int = 0) -> dict[str, Player]:
+        """The players of one side; empty where everybody learns, as always in a scene with one side.
+
+        Args:
+            sides: The agents of each side.
+            step: How many steps the training has made, which decides its stage.
+        """
+        settings = self._settings.at(step)
+        shares = [settings.opponents.get(kind, 0.0) for kind in OPPONENTS]
+        kind = int(self._rng.choice(1 + len(OPPONENTS), p=[*shares, 1.0 - sum(shares)]))
         if len(sides) < 2 or kind == len(OPPONENTS) or (kind == 0 and not self._past):
             return {}
         past = self._past[self._rng.integers(len(self._past))] if kind == 0 else {}
         by_policy = (past, self._scripted, self._random)[kind]
-        side = self._rng.choice(self._sides or list(sides))
+        side = self._rng.choice(list(settings.opponent_sides) or list(sides))
         policies = {agent.name: agent.policy for agent in self._scene.agents}
         return {name: by_policy[policies[name]] for name in sides[side]}

@@ -14,6 +14,9 @@ from godot_marl.protocol import SceneDescription
 
 _COUNTS = ("steps", "max_episode_steps", "checkpoint_every")
 _TABLES = ("opponents", "sides", "ppo", "policies")
+_STAGE_KEYS = ("from_step", "opponents", "opponent_sides", "ppo", "policies")
+# The arguments of PPO that may change while a model learns.
+CHANGEABLE = ("learning_rate", "ent_coef", "n_epochs", "batch_size", "gamma", "gae_lambda", "n_steps")
 # Who may play a side without learning.
 OPPONENTS = ("past_selves", "scripted", "random")
 
@@ -33,6 +36,8 @@ class Settings:
         sides: Who plays together against the others: the names of agents by side. Empty: one side for each policy.
         ppo: Arguments of stable-baselines3's PPO, for every policy; `n_steps` counts environment steps.
         policies: The same for single policies, by policy name.
+        stages: What changes from some step on: each has `from_step`, and any of `opponents` and `opponent_sides`, which
+            replace those before, and `ppo` and `policies`, whose arguments are added to those before.
     """
 
     steps: int = 100_000
@@ -44,6 +49,7 @@ class Settings:
     sides: Mapping[str, list[str]] = field(default_factory=dict)
     ppo: Mapping[str, Any] = field(default_factory=dict)
     policies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    stages: Sequence[Mapping[str, Any]] = field(default_factory=list)
 
     @classmethod
     def load(cls, path: Path) -> Settings:
@@ -106,7 +112,45 @@ class Settings:
         for policy, arguments in given.get("policies", {}).items():
             if not isinstance(arguments, Mapping) or "n_steps" in arguments:
                 raise _error(where, f"a table [policies.{policy}] without n_steps", repr(arguments))
-        return cls(**given)
+        settings = cls(**given)
+        settings._check_stages(where)
+        return settings
+
+    def _check_stages(self, where: str) -> None:
+        if not isinstance(self.stages, list) or not all(isinstance(stage, Mapping) for stage in self.stages):
+            raise _error(where, "tables [[stages]]", repr(self.stages))
+        begins = 0
+        for stage in self.stages:
+            unknown = sorted(set(stage) - set(_STAGE_KEYS))
+            if unknown:
+                raise _error(f"{where}, [[stages]]", f"the keys {', '.join(_STAGE_KEYS)}", ", ".join(unknown))
+            from_step = stage.get("from_step")
+            if not _is_count(from_step) or from_step <= begins:
+                raise _error(f"{where}, [[stages]]", f"from_step as an integer above {begins}", repr(from_step))
+            begins = from_step
+            tables = {key: value for key, value in stage.items() if key != "from_step"}
+            Settings.of(tables, f"{where}, the stage from step {begins}")
+            for arguments in (stage.get("ppo", {}), *stage.get("policies", {}).values()):
+                fixed = sorted(set(arguments) - set(CHANGEABLE))
+                if fixed or not all(map(_is_positive, arguments.values())):
+                    expected = f"arguments that may change while a model learns, as numbers: {', '.join(CHANGEABLE)}"
+                    raise _error(f"{where}, the stage from step {begins}", expected, str(dict(arguments)))
+
+    def at(self, step: int) -> Settings:
+        """The settings that hold from a step on, with no stages of their own."""
+        ppo, policies = dict(self.ppo), {name: dict(arguments) for name, arguments in self.policies.items()}
+        opponents, opponent_sides = self.opponents, self.opponent_sides
+        for stage in self.stages:
+            if stage["from_step"] > step:
+                break
+            opponents = stage.get("opponents", opponents)
+            opponent_sides = stage.get("opponent_sides", opponent_sides)
+            ppo |= stage.get("ppo", {})
+            for name, arguments in stage.get("policies", {}).items():
+                policies[name] = policies.get(name, {}) | arguments
+        return dataclasses.replace(
+            self, opponents=opponents, opponent_sides=opponent_sides, ppo=ppo, policies=policies, stages=[]
+        )
 
     @property
     def n_steps(self) -> int:
@@ -125,11 +169,12 @@ class Settings:
                 policy or a side that there is not.
         """
         used = list(dict.fromkeys(agent.policy for agent in scene.agents))
-        unknown = sorted(set(self.policies) - set(used))
+        stages = [self, *(self.at(stage["from_step"]) for stage in self.stages)]
+        unknown = sorted({policy for stage in stages for policy in stage.policies} - set(used))
         if unknown:
             raise _error("[policies]", f"policies of the scene: {', '.join(used)}", ", ".join(unknown))
         sides = self._sides_of(scene, used)
-        unknown = sorted(set(self.opponent_sides) - set(sides))
+        unknown = sorted({side for stage in stages for side in stage.opponent_sides} - set(sides))
         if unknown:
             raise _error("opponent_sides", f"sides: {', '.join(sides)}", ", ".join(unknown))
         return sides
@@ -146,6 +191,10 @@ class Settings:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
 
 
 def _is_names(value: object) -> bool:

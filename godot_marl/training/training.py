@@ -16,7 +16,7 @@ from stable_baselines3.common.utils import set_random_seed
 from godot_marl.arena import Arena
 from godot_marl.envs import ScriptedPolicy
 from godot_marl.training.experience import Learner
-from godot_marl.training.models import is_masked, load_models, new_models, save_models
+from godot_marl.training.models import is_masked, load_models, new_models, save_models, tune_models
 from godot_marl.training.opponents import Opponents
 from godot_marl.training.players import Player, play
 from godot_marl.training.run import Run, steps_of
@@ -77,6 +77,8 @@ class Training:
             model.set_logger(configure(str(run.folder / "tensorboard" / policy), ["tensorboard"]))
         self._learners = {policy: Learner(model, masked=is_masked(model)) for policy, model in self._models.items()}
         self._policies = {agent.name: agent.policy for agent in scene.agents}
+        self._settings = run.settings.at(self.steps)
+        tune_models(self._models, self._settings)
         self._opponents = Opponents(run.settings, scene, scripted or {}, self._seed)
         self._recent: dict[str, deque[float]] = {side: deque(maxlen=_RECENT) for side in self._sides}
         self._lengths: deque[int] = deque(maxlen=_RECENT)
@@ -102,6 +104,7 @@ class Training:
                 model.logger.close()
 
     def _play_episode(self, report: Callable[[Progress], None]) -> None:
+        self._begin_stage()
         cast = self._cast()
         scores = dict.fromkeys(self._policies, 0.0)
         length = -1
@@ -115,7 +118,7 @@ class Training:
             if length == 0:
                 continue
             self.steps += 1
-            if self.steps % self._run.settings.n_steps == 0:
+            if self.steps % self._settings.n_steps == 0:
                 self._update()
                 report(self._progress())
             if self.steps % self._run.settings.checkpoint_every == 0:
@@ -127,10 +130,16 @@ class Training:
         for learner in self._learners.values():
             learner.abandon_episode()
 
+    def _begin_stage(self) -> None:
+        settings = self._run.settings.at(self.steps)
+        if settings != self._settings:
+            self._settings = settings
+            tune_models(self._models, settings)
+
     def _cast(self) -> dict[str, Player]:
         """Everybody learns, or one side is played by somebody who does not."""
         cast: dict[str, Player] = {name: self._learners[policy] for name, policy in self._policies.items()}
-        return cast | self._opponents.draw(self._sides)
+        return cast | self._opponents.draw(self._sides, self.steps)
 
     def _end_episode(self, cast: dict[str, Player], scores: dict[str, float], length: int) -> None:
         returns: list[float | None] = []

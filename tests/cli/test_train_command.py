@@ -15,6 +15,7 @@ import pytest
 from click.testing import Result
 from commands import run
 from processes import MARK, becomes_true, leaves_nothing, marked, new_mark, signal_all
+from sb3_contrib import MaskablePPO
 
 pytestmark = pytest.mark.godot
 
@@ -84,7 +85,8 @@ def test_every_example_trains(example: str, scene: str | None, sides: list[str],
 def test_sides_are_compared_with_an_earlier_self_and_may_learn_against_it(tmp_path: Path) -> None:
     path, out = tmp_path / "train.toml", tmp_path / "run"
     sides = '[sides]\nfirst = ["player_0"]\nsecond = ["player_1"]\n'
-    path.write_text(f"{BRIEFLY}{sides}[opponents]\npast_selves = 0.9\n")
+    stage = "[[stages]]\nfrom_step = 300\nppo = { learning_rate = 1e-5, ent_coef = 0.5 }\n"
+    path.write_text(f"{BRIEFLY}{sides}[opponents]\npast_selves = 0.9\n{stage}")
     result = run(
         "train", "connect_four", "--settings", path, "--steps", 512, "--episodes", 2, "--no-video", "--out", out
     )
@@ -100,6 +102,8 @@ def test_sides_are_compared_with_an_earlier_self_and_may_learn_against_it(tmp_pa
     for row in episodes:
         if row["first"] and row["second"]:
             assert float(row["first"]) == -float(row["second"])
+    models = [MaskablePPO.load(out / "checkpoints" / steps / "player.zip") for steps in ("000000256", "000000512")]
+    assert [(model.learning_rate, model.ent_coef) for model in models] == [(3e-4, 0.0), (1e-5, 0.5)]
 
 
 def test_results_of_a_run_repeat(tmp_path: Path, settings: Path) -> None:

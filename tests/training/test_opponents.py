@@ -67,6 +67,15 @@ def test_opponents_may_keep_to_one_side() -> None:
     assert all(list(drawn.draw(SIDES)) == ["blue_0"] for _ in range(50))
 
 
+def test_opponents_follow_the_stages(checkpoint: Path) -> None:
+    stages = [{"from_step": 10, "opponents": {"past_selves": 1.0}, "opponent_sides": ["red"]}]
+    drawn = Opponents(Settings(opponents={"random": 1.0}, stages=stages), SCENE, {}, seed=1)
+    drawn.remember(checkpoint)
+    assert isinstance(next(iter(drawn.draw(SIDES, 9).values())), RandomPlayer)
+    assert all(list(drawn.draw(SIDES, 10)) == ["red_0", "red_1"] for _ in range(20))
+    assert isinstance(drawn.draw(SIDES, 10)["red_0"], PolicyPlayer)
+
+
 def test_before_the_first_checkpoint_everybody_learns() -> None:
     assert opponents({"past_selves": 1.0}).draw(SIDES) == {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gymnasium import spaces
@@ -47,6 +48,13 @@ TAG = scene(("chaser_0", "chaser"), ("chaser_1", "chaser"), ("runner_0", "runner
         ("[ppo]\nn_steps = 0", "expected: n_steps in [ppo] as an integer of at least 1"),
         ("[sides]\nred = 'red_0'", "expected: red in [sides] as a list of agents' names"),
         ("[policies.red]\nn_steps = 5", "expected: a table [policies.red] without n_steps"),
+        ("stages = 3", "expected: tables [[stages]]"),
+        ("[[stages]]\nfrom = 3", "expected: the keys from_step, opponents, opponent_sides, ppo, policies"),
+        ("[[stages]]", "expected: from_step as an integer above 0"),
+        ("[[stages]]\nfrom_step = 9\n[[stages]]\nfrom_step = 9", "expected: from_step as an integer above 9"),
+        ("[[stages]]\nfrom_step = 9\nopponents = {scripted = 2}", "the stage from step 9\n  expected: a share from 0"),
+        ("[[stages]]\nfrom_step = 9\nppo = {policy_kwargs = 1}", "expected: arguments that may change while a model"),
+        ("[[stages]]\nfrom_step = 9\nppo = {learning_rate = 'x'}", "got: {'learning_rate': 'x'}"),
     ],
 )
 def test_what_cannot_be_used_is_named(text: str, expected: str, tmp_path: Path) -> None:
@@ -118,3 +126,50 @@ def test_opponents_of_a_side_that_there_is_not() -> None:
 def test_arguments_for_a_policy_that_nobody_has() -> None:
     with pytest.raises(InvalidOptionError, match="policies of the scene: chaser, runner"):
         Settings(policies={"runer": {}}).sides_of(TAG)
+
+
+def test_stages_change_what_comes_after_them() -> None:
+    settings = Settings.of(
+        tomllib.loads(
+            """
+            steps = 100
+            [opponents]
+            random = 0.5
+            [ppo]
+            gamma = 0.9
+            n_steps = 16
+            [policies.runner]
+            ent_coef = 0.1
+            [[stages]]
+            from_step = 10
+            opponents = { scripted = 0.8 }
+            ppo = { n_steps = 32 }
+            [[stages]]
+            from_step = 20
+            opponent_sides = ["chaser"]
+            policies.runner.learning_rate = 0.1
+            """
+        ),
+        "here",
+    )
+    at_first, later, at_last = settings.at(9), settings.at(10), settings.at(99)
+    assert at_first.opponents == {"random": 0.5}
+    assert at_first.n_steps == 16
+    assert later.opponents == at_last.opponents == {"scripted": 0.8}
+    assert (later.n_steps, list(later.opponent_sides)) == (32, [])
+    assert list(at_last.opponent_sides) == ["chaser"]
+    assert later.arguments_of("runner") == {"gamma": 0.9, "n_steps": 32, "ent_coef": 0.1}
+    assert at_last.arguments_of("runner") == {"gamma": 0.9, "n_steps": 32, "ent_coef": 0.1, "learning_rate": 0.1}
+    assert (settings.at(0).steps, settings.at(0).stages) == (100, [])
+
+
+@pytest.mark.parametrize(
+    ("stage", "expected"),
+    [
+        ({"opponent_sides": ["red"]}, "expected: sides: chaser, runner"),
+        ({"policies": {"runer": {}}}, "policies of the scene: chaser, runner"),
+    ],
+)
+def test_stages_name_what_the_scene_has(stage: dict[str, Any], expected: str) -> None:
+    with pytest.raises(InvalidOptionError, match=expected):
+        Settings(stages=[{"from_step": 5, **stage}]).sides_of(TAG)
