@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import signal_all
 from ray_cluster import RayCluster
 
 import godot_marl
@@ -190,4 +192,26 @@ def test_mistakes_are_told_before_any_game_starts(scenes: Path, cluster: RayClus
         rllib.register("wrong", scenes, seed=3)
     with pytest.raises(errors.InvalidOptionError, match=r'rllib.register\("wrong", game\) first'):
         rllib.multi_agent("wrong")
+    assert cluster.has_no_game()
+
+
+@pytest.mark.parametrize("is_stopped", [False, True], ids=["running", "stopped"])
+def test_an_actor_that_is_killed_takes_its_game_along(scenes: Path, cluster: RayCluster, is_stopped: bool) -> None:
+    import ray
+
+    @ray.remote(num_cpus=0)
+    class Player:
+        def __init__(self, project: str) -> None:
+            self._env = godot_marl.parallel_env(project, scene="walker.tscn")
+
+        def play(self) -> list[str]:
+            self._env.reset(seed=1)
+            return sorted(self._env.step({"walker_0": 1})[0])
+
+    player = Player.remote(str(scenes))
+    assert ray.get(player.play.remote()) == ["walker_0"]
+    assert len(cluster.games) == 1
+    if is_stopped:
+        signal_all(cluster.games, signal.SIGSTOP)
+    ray.kill(player)
     assert cluster.has_no_game()
