@@ -178,3 +178,19 @@ def test_guide_quotes_messages_that_exist() -> None:
     sources = [*(ROOT / "godot_marl").rglob("*.py"), *(ROOT / "godot_addon").rglob("*.gd")]
     text = "".join(path.read_text(encoding="utf-8") for path in sources)
     assert [message for message in messages if message not in text] == []
+
+
+def test_every_promise_names_tests_that_exist() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    sources = {path: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py")}
+    functions = set(re.findall(r"^def (test_\w+)\(", "\n".join(sources.values()), re.MULTILINE))
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert named
+    assert named <= functions
+    for file in re.findall(r"`(tests/\S+\.py)`", page):
+        assert (ROOT / file) in sources, file
+    for table in re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE):
+        _, _, *rows = table.splitlines()
+        for row in rows:
+            test = row.rstrip("| ").rpartition("|")[2]
+            assert "test_" in test or "tests/" in test or test.strip().startswith("the same"), row
