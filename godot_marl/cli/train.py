@@ -110,13 +110,9 @@ def _check_same_game(run: Run, game: str) -> None:
 
 def _train(trained: TrainedGame, run: Run, *, is_new: bool) -> bool:
     """Train, and tell whether Ctrl-C ended it early."""
-    import torch
-
     from godot_marl.cli.progress import progress_bar
     from godot_marl.training import Progress, Training
 
-    # The policies are small: more threads cost more than they bring, and take the game's core.
-    torch.set_num_threads(1)
     seed = run.seed if is_new else run.seed + 1
     with contextlib.closing(trained.arena(seed=seed)) as arena:
         arena.start()  # the game starts, or says what is wrong with it, before anything is written

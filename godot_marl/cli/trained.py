@@ -43,8 +43,12 @@ class TrainedGame:
         cls, name: str, scene: str | None, engine: str | None, settings: Settings | Path | None = None
     ) -> TrainedGame:
         """Find a game, an engine, and the settings: those given, those of a file, or the game's own."""
+        import torch
+
         from godot_marl.training import Settings
 
+        # The policies are small: more threads cost more than they bring, and take the game's core.
+        torch.set_num_threads(1)
         folder = find_game(name)
         if isinstance(settings, Path):
             settings = Settings.load(settings)
