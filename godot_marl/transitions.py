@@ -29,6 +29,7 @@ class Transition:
         action_masks: Int8, shape (rows, numbers of a mask); None where agents have none.
         begun: The arenas whose next episode began in the step.
         seeds: Int64, shape (rows,): the seeds of the episodes that began, -1 where none did.
+        restarted: The rows of workers that were lost and replaced.
     """
 
     observations: Any
@@ -43,3 +44,4 @@ class Transition:
     action_masks: Array | None = None
     begun: Array = field(default_factory=lambda: np.zeros(0, np.int64))
     seeds: Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    restarted: Array = field(default_factory=lambda: np.zeros(0, np.int64))
