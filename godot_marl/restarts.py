@@ -36,16 +36,19 @@ SECONDS_EACH = 6.0
 class RestartLimit:
     """How often, and how soon, one worker may be replaced.
 
+    Args:
+        now: The time, on the clock of `time.monotonic`.
+
     Attributes:
         restarts: How often it was.
         in_vain: How often in a row with a game that did not last.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: float) -> None:
         self.restarts = 0
         self.in_vain = 0
         self._allowance = float(BURST)
-        self._counted_at = time.monotonic()
+        self._counted_at = now
 
     def ask(self, steps: int, arenas: int, now: float) -> float | None:
         """For how many seconds to wait before the worker is replaced; None if it should not be any more.
@@ -53,7 +56,7 @@ class RestartLimit:
         Args:
             steps: How many steps its last game lasted for.
             arenas: How many arenas it has.
-            now: The time, on the clock of `time.monotonic`.
+            now: The time.
         """
         if steps >= LEAST_STEPS and steps * arenas >= LEAST_ARENA_STEPS:
             self.in_vain = 0
@@ -112,7 +115,7 @@ class RestartingPool(WorkerPool):
         """Start all workers at once; see `WorkerPool.start`. A game that cannot be started is not tried again."""
         self._steps = 0
         self._started_at = [0] * self._count
-        self._limits = [RestartLimit() for _ in range(self._count)]
+        self._limits = [RestartLimit(time.monotonic()) for _ in range(self._count)]
         self._forget()
         return super().start()
 
@@ -230,8 +233,8 @@ class RestartingPool(WorkerPool):
             if wait is None:
                 raise self._restart_error(index, fault) from fault
             after = f" after {wait:.1f} s" if wait > 0 else ""
-            told = "; ".join(filter(None, (fault.what, fault.got)))
-            logger.warning("worker %d was lost and is replaced%s (restart %d): %s", index, after, limit.restarts, told)
+            words = (index, after, limit.restarts, fault.what, fault.got)
+            logger.warning("worker %d was lost and is replaced%s (restart %d): %s (%s)", *words)
             if wait > 0 and stop.wait(wait):
                 raise fault
             # Where `close` finds it, whatever happens.
@@ -251,7 +254,7 @@ class RestartingPool(WorkerPool):
             "A worker was lost again and again; it is not replaced any more.",
             where=f"worker {index} ({arenas}): {fault.where}",
             expected=f"a game that lasts for {LEAST_STEPS} steps, and for {LEAST_ARENA_STEPS} of all its arenas",
-            got=f"{limit.in_vain} new games in a row that did not ({limit.restarts} in all); the last fault: "
+            got=f"{limit.in_vain} in a row that did not ({limit.restarts} restarts in all); the last fault: "
             f"{fault.what} {fault.got}",
             remedy="See what it printed, and whether the machine has enough memory; without restart_workers the first "
             "fault is raised as it is. reset() starts the games again.",
