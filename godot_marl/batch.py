@@ -228,9 +228,11 @@ class Batch:
         self._is_pending = False
         self._was_reset = False
         replies = self._pool.finish_step()
-        lost = self._arenas_of(self._pool.lost)
-        # In these no episode begins now, whatever they were asked.
-        self._resetting[lost] = False
+        lost = _NONE
+        if self._pool.lost:
+            lost = self._arenas_of(self._pool.lost)
+            # In these no episode begins now, whatever they were asked.
+            self._resetting[lost] = False
         transition = self._transition(replies, lost)
         transition.restarted = self._rows_of(lost)
         self._was_reset = True
@@ -302,8 +304,6 @@ class Batch:
 
     def _arenas_of(self, workers: Sequence[int]) -> Array:
         """The arenas of these workers."""
-        if not workers:
-            return _NONE
         return (np.asarray(workers)[:, None] * self._copies + np.arange(self._copies)).ravel()
 
     def _rows_of(self, arenas: Array) -> Array:

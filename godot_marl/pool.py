@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 from godot_marl import errors
@@ -51,6 +50,7 @@ class WorkerPool:
         self.lost: Sequence[int] = ()
         self._layout = layout
         self._pin = pin
+        self._all_or_none = _AllOrNone(self)
         self._workers: list[Worker] = []
         self._cpus: list[int | None] = []
         # What all games must be like, those that are started later too.
@@ -112,34 +112,26 @@ class WorkerPool:
 
     def reset(self, parts: Sequence[ResetPart]) -> list[Reply]:
         """Reset the arenas of all workers, and wait for the answers."""
-        with self._all_or_none():
+        with self._all_or_none:
             for worker, part in zip(self._workers, parts, strict=True):
                 worker.begin_reset(part)
             return [worker.finish() for worker in self._workers]
 
     def begin_step(self, parts: Sequence[StepPart]) -> None:
         """Ask each worker for its part of a step, without waiting for answers."""
-        with self._all_or_none():
+        with self._all_or_none:
             for worker, part in zip(self._workers, parts, strict=True):
                 worker.begin_step_rows(*part)
 
     def finish_step(self) -> list[Reply]:
         """Wait for the answers of all workers, a slow one included."""
-        with self._all_or_none():
+        with self._all_or_none:
             return [worker.finish() for worker in self._workers]
 
     def render(self) -> list[Array]:
         """A frame of each arena of all workers."""
-        with self._all_or_none():
+        with self._all_or_none:
             return [worker.render(arena) for worker in self._workers for arena in range(self._arenas)]
-
-    @contextmanager
-    def _all_or_none(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException:
-            self.close(patience=0.0)
-            raise
 
     @property
     def is_inherited(self) -> bool:
@@ -154,6 +146,20 @@ class WorkerPool:
                 worker.close()
             else:
                 worker.close(patience)
+
+
+class _AllOrNone:
+    """What is raised within it ends all games of a pool. A generator would cost a microsecond of each step."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self._pool = pool
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self._pool.close(patience=0.0)
 
 
 def _only_one(where: str, expected: str, got: str, remedy: str) -> errors.InvalidOptionError:

@@ -131,7 +131,7 @@ class RestartingPool(WorkerPool):
             WorkerRestartError: A worker was replaced too often.
             GodotMarlError: What is no loss of a worker; none is left then.
         """
-        with self._all_or_none():
+        with self._all_or_none:
             self._forget()
             for index, (worker, part) in enumerate(zip(self._workers, parts, strict=True)):
                 try:
@@ -145,7 +145,7 @@ class RestartingPool(WorkerPool):
 
     def begin_step(self, parts: Sequence[StepPart]) -> None:
         """Ask each worker for its part of a step; raises what `reset` does."""
-        with self._all_or_none():
+        with self._all_or_none:
             for index, (worker, part) in enumerate(zip(self._workers, parts, strict=True)):
                 if index in self._kept:
                     continue
@@ -156,7 +156,7 @@ class RestartingPool(WorkerPool):
 
     def finish_step(self) -> list[Reply]:
         """Wait for all answers, and replace workers that have none; raises what `reset` does."""
-        with self._all_or_none():
+        with self._all_or_none:
             replies = self._finish_all()
             self._replace_lost()
             self._steps += 1
@@ -189,7 +189,7 @@ class RestartingPool(WorkerPool):
 
     def render(self) -> list[Array]:
         """A frame of each arena; of a worker that is lost by it, one of its new game."""
-        with self._all_or_none():
+        with self._all_or_none:
             return [frame for index in range(self._count) for frame in self._frames(index)]
 
     def _frames(self, index: int) -> list[Array]:

@@ -9,6 +9,8 @@ import numpy as np
 
 from godot_marl.rows import Array
 
+_NONE = np.zeros(0, np.int64)
+
 # (row, info), for those rows alone whose info is not empty.
 RowInfos = list[tuple[int, dict[str, Any]]]
 
@@ -44,4 +46,4 @@ class Transition:
     action_masks: Array | None = None
     begun: Array = field(default_factory=lambda: np.zeros(0, np.int64))
     seeds: Array = field(default_factory=lambda: np.zeros(0, np.int64))
-    restarted: Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    restarted: Array = field(default_factory=lambda: _NONE)
