@@ -219,7 +219,7 @@ class Fate:
 @pytest.mark.parametrize(
     ("scene", "kind", "seed", "steps"),
     [
-        ("rows", "plain 2", 1, 120),
+        ("rows", "plain 2", 1, 80),
         *(
             pytest.param(*case, 300, marks=[pytest.mark.long, pytest.mark.timeout(600)])
             for case in (("rows", "mask 2", 2), ("rows_settled", "plain 2", 3), ("rows_growing", "growing 2", 4))
@@ -269,6 +269,30 @@ def test_a_worker_that_is_lost_in_a_reset_is_replaced(
     (record,) = caplog.records
     assert record.message.startswith("worker 0 was lost and is replaced (restart 1): The game ")
     assert "worker_restarted" not in env.step(np.ones(8, int))[4]
+
+
+@pytest.mark.godot
+@pytest.mark.parametrize("call", ["begin_step", "begin_reset", "answer"])
+def test_a_worker_that_cannot_be_spoken_to_is_replaced(
+    vector: MakeVector, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    env = vector("walker", processes=2)
+    env.reset(seed=1)
+    games = games_of(env)
+    worker = env.batch._pool._workers[1]
+
+    def fail(*_: object) -> None:
+        raise errors.ProtocolError("It sent nonsense.") if call == "answer" else BrokenPipeError
+
+    monkeypatch.setattr(*((worker._session, "receive") if call == "answer" else (worker._link, "send")), fail)
+    if call == "begin_reset":
+        env.reset(seed=1)
+    else:
+        *_, truncations, infos = env.step(np.ones(2, int))
+        assert truncations.tolist() == infos["worker_restarted"].tolist() == [False, True]
+    assert games_of(env)[0] == games[0]
+    assert games_of(env)[1] != games[1]
+    assert not env.step(np.ones(2, int))[3].any()
 
 
 @pytest.mark.godot

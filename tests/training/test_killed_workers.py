@@ -93,7 +93,7 @@ def test_training_goes_on_though_a_worker_is_killed_every_5000_steps(
         "restarts": len(killer.cut_off),
         "mean return": float(mean),
         "seconds": round(seconds, 1),
-        "of them lost": round(killer.seconds_lost, 1),
+        "of them until replaced": round(killer.seconds_lost, 1),
     }
     logger.info("%s", figures)
     assert killer.kills == steps // 5_000
