@@ -12,13 +12,16 @@ from godot_marl import errors
 from godot_marl.batch_checks import check_options, check_scene
 from godot_marl.calls import broken_reply_error, closed_error, reset_needed_error
 from godot_marl.codec import JOINED, LEFT, NO_ORDER, OBSERVED, RESET, RESET_IF_OVER, TERMINATED, TRUNCATED, Reply
-from godot_marl.observations import ObservationChecker
 from godot_marl.options import Game, Options
-from godot_marl.pool import WorkerPool
+from godot_marl.pool import ResetPart, StepPart, WorkerPool
 from godot_marl.protocol import SceneDescription
+from godot_marl.reply_rows import ReplyRows
+from godot_marl.restarts import RestartingPool
 from godot_marl.rows import Array, RowPlan, join, map_batch, rows_of
 from godot_marl.seeds import ArenaSeeds
-from godot_marl.transitions import RowInfos, Transition
+from godot_marl.transitions import Transition
+
+_NONE = np.zeros(0, np.int64)
 
 
 class Batch:
@@ -34,6 +37,7 @@ class Batch:
         processes: Workers.
         layout: "separate" or "shared".
         pin: Keep each process on one processor, where there are copies and nobody watches.
+        restart_workers: Replace a worker that dies or hangs, instead of raising the fault.
 
     Raises:
         InvalidOptionError: An option has a value that cannot work.
@@ -42,21 +46,27 @@ class Batch:
     """
 
     def __init__(
-        self, game: Game, options: Options, *, copies: int, processes: int, layout: str, pin: bool = True
+        self,
+        game: Game,
+        options: Options,
+        *,
+        copies: int,
+        processes: int,
+        layout: str,
+        pin: bool = True,
+        restart_workers: bool = False,
     ) -> None:
-        check_options(options, copies, processes, layout)
+        check_options(game, options, copies, processes, layout, restart_workers=restart_workers)
         self.options = options
         self._game = game
         self._is_closed = False
         self._is_pending = False
         self._was_reset = False
-        self._pool = WorkerPool(
-            game,
-            options,
-            arenas=copies,
-            workers=processes,
-            layout=layout,
-            pin=pin and copies > 1 and options.render_mode is None,
+        pin = pin and copies > 1 and options.render_mode is None
+        kinds: dict[str, Any] = {"arenas": copies, "workers": processes, "layout": layout, "pin": pin}
+        self._restarts = restart_workers
+        self._pool = (
+            RestartingPool(game, options, self, **kinds) if restart_workers else WorkerPool(game, options, **kinds)
         )
         self.scene: SceneDescription = self._pool.start()
         try:
@@ -71,18 +81,18 @@ class Batch:
         self.rows = self.arenas * self.slots
         agent = self.scene.agents[0]
         self._actions = RowPlan(agent.action_space)
-        self._observations = RowPlan(agent.observation_space)
-        self._checker = ObservationChecker(self.scene)
-        self._mask_size = agent.action_mask
+        self._replies = ReplyRows(self.scene, options, copies, self.rows)
         self.action_space = agent.action_space
         self.observation_space = agent.observation_space
-        if self._mask_size and options.mask_in_observation:
+        if agent.action_mask and options.mask_in_observation:
             self.observation_space = spaces.Dict(
-                observation=agent.observation_space, action_mask=spaces.Box(0, 1, (self._mask_size,), np.int8)
+                observation=agent.observation_space, action_mask=spaces.Box(0, 1, (agent.action_mask,), np.int8)
             )
         self._alive = np.zeros(self.rows, bool)
-        # What each row saw last, for those that leave.
+        # What each row saw last, for those that leave or are lost.
         self._last_observations: Any = None
+        self._last_masks: Array | None = None
+        self._options_by_arena: Sequence[Mapping[str, Any]] = [{}] * self.arenas
         self._resetting = np.zeros(self.arenas, bool)
         self._is_resetting = False
         self._is_everybody_alive = False
@@ -132,13 +142,10 @@ class Batch:
             self._pool.close()
         if not self._pool.is_running:
             self._pool.start()
-        by_arena = [options or {}] * self.arenas if options is None or isinstance(options, Mapping) else options
-        parts = [
-            {i: (episode_seeds[first + i], by_arena[first + i]) for i in range(self._copies)}
-            for first in range(0, self.arenas, self._copies)
-        ]
-        self._pool.begin(lambda worker, part: worker.begin_reset(part), parts)
-        replies = self._pool.finish()
+        self._options_by_arena = (
+            [options or {}] * self.arenas if options is None or isinstance(options, Mapping) else options
+        )
+        replies = self._pool.reset([self.reset_part(worker) for worker in range(self._workers)])
         self._steps[:] = 0
         self._resetting[:] = False
         self._is_resetting = False
@@ -146,13 +153,18 @@ class Batch:
         flags = _joined([reply.flags for reply in replies])
         self._alive = (flags & OBSERVED).astype(bool)
         self._is_everybody_alive = bool(self._alive.all())
-        self._check_observations(replies, parts_are_next=False)
-        transition = self._nothing(replies)
-        transition.infos = self._infos(replies)
+        self._replies.check_observations(replies)
+        transition = self._replies.transition(replies)
+        transition.infos = self._replies.infos(replies)
         transition.seeds = np.where(self._alive, np.repeat(episode_seeds, self.slots), -1)
-        self._last_observations = transition.observations
+        self._remember(transition)
         self._was_reset = True
         return transition
+
+    def reset_part(self, worker: int) -> ResetPart:
+        """The seeds and options of the next episodes of a worker's arenas."""
+        first = worker * self._copies
+        return {i: (int(self._seeds.next[first + i]), self._options_by_arena[first + i]) for i in range(self._copies)}
 
     def send(self, actions: Any) -> None:
         """Let all rows act, without waiting; the actions of rows that are not alive mean nothing.
@@ -171,7 +183,7 @@ class Batch:
         self._orders = self._next_orders()
         marks = self._alive.view(np.uint8)
         self._was_reset = False
-        self._pool.begin(lambda worker, part: worker.begin_step_rows(*part), self._parts(sections, marks))
+        self._pool.begin_step(self._parts(sections, marks))
         self._was_reset = True
         self._is_pending = True
 
@@ -187,7 +199,7 @@ class Batch:
         orders[self._resetting] = NO_ORDER
         return orders
 
-    def _parts(self, sections: dict[str, Array], marks: Array) -> list[tuple[dict[str, Array], Array, Array, Array]]:
+    def _parts(self, sections: dict[str, Array], marks: Array) -> list[StepPart]:
         """What each worker has of the rows and arenas."""
         orders = self._orders
         if self._workers == 1:
@@ -215,21 +227,41 @@ class Batch:
         self._check_pending("step_wait", True)
         self._is_pending = False
         self._was_reset = False
-        replies = self._pool.finish()
-        transition = self._transition(replies)
+        replies = self._pool.finish_step()
+        lost = _NONE
+        if self._pool.lost:
+            lost = self._arenas_of(self._pool.lost)
+            # In these no episode begins now, whatever they were asked.
+            self._resetting[lost] = False
+        transition = self._transition(replies, lost)
+        transition.restarted = self._rows_of(lost)
         self._was_reset = True
         return transition
 
-    def _transition(self, replies: list[Reply]) -> Transition:
-        self._check_observations(replies, parts_are_next=False)
-        transition = self._nothing(replies)
+    def lost_reply(self, worker: int, following: Reply | None) -> Reply:
+        """The reply of a worker that was lost in a step: its episodes are cut off where they were."""
+        rows = self._rows_of(self._arenas_of([worker]))
+        observations = rows_of(self._last_observations, rows)
+        masks = None if self._last_masks is None else self._last_masks[rows]
+        return self._replies.cut_off(observations, masks, self._alive[rows], following)
+
+    def _remember(self, transition: Transition) -> None:
+        self._last_observations = transition.observations
+        if self._restarts:
+            # Others may write into what they were given, and all of a lost worker's rows are told once more.
+            self._last_observations = map_batch(np.copy, transition.observations)
+            self._last_masks = None if transition.action_masks is None else transition.action_masks.copy()
+
+    def _transition(self, replies: list[Reply], lost: Array) -> Transition:
+        self._replies.check_observations(replies)
+        transition = self._replies.transition(replies)
         transition.rewards = _joined([reply.rewards for reply in replies])
-        self._check_rewards(replies, transition.rewards)
+        self._replies.check_rewards(replies, transition.rewards)
         if any(reply.has_infos for reply in replies):
-            transition.infos = self._infos(replies)
+            transition.infos = self._replies.infos(replies)
         if self._is_quiet(replies):
             transition.active = np.ones(self.rows, bool)
-            self._last_observations = transition.observations
+            self._remember(transition)
             return transition
         flags = _joined([reply.flags for reply in replies])
         observed = (flags & OBSERVED).astype(bool)
@@ -263,11 +295,20 @@ class Batch:
             ended = (active | observed) & ~self._alive
             over = self._any_of_arena(ended) & ~self._any_of_arena(self._alive) | (self._orders == RESET)
             self._resetting = over & (self._orders != NO_ORDER)
+            self._resetting[lost] = True
             self._alive[np.repeat(self._resetting, self.slots)] = False
         self._is_resetting = bool(self._resetting.any())
         self._is_everybody_alive = bool(self._alive.all())
-        self._last_observations = transition.observations
+        self._remember(transition)
         return transition
+
+    def _arenas_of(self, workers: Sequence[int]) -> Array:
+        """The arenas of these workers."""
+        return (np.asarray(workers)[:, None] * self._copies + np.arange(self._copies)).ravel()
+
+    def _rows_of(self, arenas: Array) -> Array:
+        """The rows of these arenas."""
+        return (arenas[:, None] * self.slots + np.arange(self.slots)).ravel() if len(arenas) else _NONE
 
     def _any_of_arena(self, rows: Array) -> Array:
         """For each arena whether it is true of one of its rows."""
@@ -281,24 +322,17 @@ class Batch:
             and all(reply.flags.tobytes() == self._quiet_flags and not reply.reset for reply in replies)
         )
 
-    def _check_rewards(self, replies: list[Reply], rewards: Array) -> None:
-        # One that is NaN makes the sum NaN; infinite ones of both signs do, too.
-        if self.options.checks and np.isnan(rewards.sum()):
-            for reply in replies:
-                for arena in range(self._copies):
-                    self._checker.rewards(reply, range(self.slots), arena)
-
     def _take_next(self, transition: Transition, replies: list[Reply]) -> None:
         """Put the first observations of the next episodes where the last ones were."""
         arenas = np.array(
             [worker * self._copies + arena for worker, reply in enumerate(replies) for arena in reply.reset]
         )
-        rows = (arenas[:, None] * self.slots + np.arange(self.slots)).ravel()
+        rows = self._rows_of(arenas)
         parts = [reply.next for reply in replies if reply.next is not None]
-        self._check_observations(replies, parts_are_next=True)
-        first = join([self._read(part) for part in parts])
+        self._replies.check_observations(parts)
+        first = join([self._replies.read(part) for part in parts])
         if transition.action_masks is not None:
-            transition.action_masks[rows] = join([self._masks(part) for part in parts])
+            transition.action_masks[rows] = join([self._replies.masks(part) for part in parts])
         map_batch(lambda old, new: old.__setitem__(rows, new), transition.observations, first)
         self._alive[rows] = (_joined([part.flags for part in parts]) & OBSERVED).astype(bool)
         ended = set(rows.tolist())
@@ -307,66 +341,17 @@ class Batch:
         transition.infos += [
             (int(arena) * self.slots + slot, info)
             for arena, by_agent in zip(arenas, (infos for part in parts for infos in part.infos), strict=True)
-            for slot, info in self._by_slot(by_agent)
+            for slot, info in self._replies.by_slot(by_agent)
         ]
         self._begin_episodes(transition, arenas)
 
     def _begin_episodes(self, transition: Transition, arenas: Array) -> None:
-        rows = (arenas[:, None] * self.slots + np.arange(self.slots)).ravel()
+        rows = self._rows_of(arenas)
         transition.begun = arenas
         transition.seeds = np.full(self.rows, -1, np.int64)
         transition.seeds[rows] = np.where(self._alive[rows], np.repeat(self._seeds.next[arenas], self.slots), -1)
         self._steps[arenas] = 0
         self._seeds.draw(arenas.tolist())
-
-    # -- Parts of a reply ----------------------------------------------------------------------------------------------
-
-    def _nothing(self, replies: list[Reply]) -> Transition:
-        """A transition that has the observations alone."""
-        none = np.zeros(self.rows, bool)
-        return Transition(
-            observations=join([self._read(reply) for reply in replies]),
-            action_masks=join([self._masks(reply) for reply in replies]) if self._mask_size else None,
-            rewards=np.zeros(self.rows),
-            terminations=none,
-            truncations=none.copy(),
-            active=none.copy(),
-            final_rows=np.zeros(0, np.int64),
-            seeds=np.full(self.rows, -1, np.int64),
-        )
-
-    def _read(self, reply: Reply) -> Any:
-        observations = self._observations.read(reply.sections, self.slots)
-        if not self._mask_size or not self.options.mask_in_observation:
-            return observations
-        return {"observation": observations, "action_mask": self._masks(reply)}
-
-    def _masks(self, reply: Reply) -> Array:
-        return reply.masks.reshape(-1, self._mask_size).astype(np.int8)
-
-    def _infos(self, replies: list[Reply]) -> RowInfos:
-        return [
-            ((worker * self._copies + arena) * self.slots + slot, info)
-            for worker, reply in enumerate(replies)
-            for arena, by_agent in enumerate(reply.infos)
-            for slot, info in self._by_slot(by_agent)
-        ]
-
-    def _by_slot(self, by_agent: Mapping[str, dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
-        if not by_agent:
-            return []
-        return [(slot, by_agent[agent.name]) for slot, agent in enumerate(self.scene.agents) if agent.name in by_agent]
-
-    def _check_observations(self, replies: list[Reply], *, parts_are_next: bool) -> None:
-        if not self.options.checks:
-            return
-        for reply in replies:
-            part = reply.next if parts_are_next else reply
-            if part is None:
-                continue
-            for arena, slot in self._checker.suspects_of_all(part):
-                if part.flags[arena, slot] & OBSERVED:
-                    self._checker.check(slot, self._pool.worker(0).layout.observation(part, arena, slot))
 
     # -- Pictures and the end ------------------------------------------------------------------------------------------
 
@@ -374,9 +359,10 @@ class Batch:
         """A frame of each arena: uint8 of shape (height, width, 3)."""
         self._check_reset("render")
         self._check_pending("render", False)
-        return [
-            self._pool.worker(worker).render(arena) for worker in range(self._workers) for arena in range(self._copies)
-        ]
+        self._was_reset = False
+        frames = self._pool.render()
+        self._was_reset = True
+        return frames
 
     def close(self) -> None:
         """End the games. Safe to call twice."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from godot_marl import errors
-from godot_marl.options import Options
+from godot_marl.options import Game, Options
 from godot_marl.protocol import SceneDescription
 
 LAYOUTS = ("separate", "shared")
 
 
-def check_options(options: Options, copies: int, processes: int, layout: str) -> None:
+def check_options(
+    game: Game, options: Options, copies: int, processes: int, layout: str, *, restart_workers: bool
+) -> None:
     """Check the options of a vector form.
 
     Raises:
@@ -20,6 +22,10 @@ def check_options(options: Options, copies: int, processes: int, layout: str) ->
             raise _option_error(name, "an integer of at least 1", repr(count))
     if layout not in LAYOUTS:
         raise _option_error("layout", " or ".join(map(repr, LAYOUTS)), repr(layout))
+    if not isinstance(restart_workers, bool):
+        raise _option_error("restart_workers", "True or False", repr(restart_workers))
+    if restart_workers and game is None and options.command is None:
+        raise _option_error("restart_workers", "False for a game that you start yourself", "True", "Give a game.")
     if options.human_agents:
         remedy = "Use godot_marl.parallel_env, or `godot-marl play`."
         raise _option_error("human_agents", "nobody in a vector form", repr(options.human_agents), remedy)

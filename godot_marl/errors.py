@@ -138,6 +138,22 @@ class GameTimeoutError(GameError, TimeoutError):
     """The game is there, but did not answer within the deadline."""
 
 
+class WorkerRestartError(GameError):
+    """A worker of a vector environment was replaced several times in a row, and its games ended again at once.
+
+    Attributes:
+        worker: Its number, from 0.
+        restarts: How often it was replaced since the games were started together.
+        exit_status: What its last process returned, as in `GameExitedError`; None if unknown, or if it had to be ended.
+        output: The last lines that it printed.
+    """
+
+    worker: int = 0
+    restarts: int = 0
+    exit_status: int | None = None
+    output: str = ""
+
+
 class AddressInUseError(GameError):
     """The address on which Python should wait for the game is taken."""
 

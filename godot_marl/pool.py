@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any
 
 from godot_marl import errors
 from godot_marl.codec import Reply
 from godot_marl.cpus import choose_cpus
 from godot_marl.options import Game, Options
 from godot_marl.protocol import SceneDescription
+from godot_marl.rows import Array
 from godot_marl.worker import Worker
 
-_Part = TypeVar("_Part")
+ResetPart = Mapping[int, tuple[int, Mapping[str, Any]]]
+"""What a worker needs for a reset: for each of its arenas the seed and the options."""
+
+StepPart = tuple[dict[str, Array], Array, Array, Array]
+"""What a worker needs for a step: the arguments of `Worker.begin_step_rows`."""
 
 
 class WorkerPool:
@@ -30,6 +35,9 @@ class WorkerPool:
         layout: "separate" or "shared", see `Worker`.
         pin: Whether to keep each worker on one processor.
 
+    Attributes:
+        lost: The workers that were lost and replaced in the last step; none here, see `godot_marl.restarts`.
+
     Raises:
         InvalidOptionError: Several workers cannot be had so.
     """
@@ -39,9 +47,14 @@ class WorkerPool:
         self._options = options
         self._arenas = arenas
         self._count = workers
+        self.lost: Sequence[int] = ()
         self._layout = layout
         self._pin = pin
+        self._all_or_none = _AllOrNone(self)
         self._workers: list[Worker] = []
+        self._cpus: list[int | None] = []
+        # What all games must be like, those that are started later too.
+        self._scene: SceneDescription | None = None
         if workers > 1 and game is None and options.command is None:
             raise _only_one("game", "a game that Python starts", "None", "Give a game, or processes=1.")
         if workers > 1 and options.port:
@@ -59,56 +72,71 @@ class WorkerPool:
             SceneError: Two workers have different agents.
             GodotMarlError: One of them could not be started; none is left then.
         """
-        cpus = choose_cpus(self._count) if self._pin else [None] * self._count
-        workers = [
-            Worker(self._game, self._options, self._arenas, self._layout, is_alone=self._count == 1, cpu=cpu)
-            for cpu in cpus
-        ]
+        self._cpus = choose_cpus(self._count) if self._pin else [None] * self._count
+        workers = [self._new_worker(index) for index in range(self._count)]
         try:
             with ThreadPoolExecutor(self._count, "godot-marl start") as threads:
                 scenes: list[SceneDescription] = list(threads.map(lambda worker: worker.start(), workers))
+            self._scene = self._scene or scenes[0]
+            for scene in scenes:
+                self._check_scene(scene)
         except BaseException:
             for worker in workers:
                 worker.close(patience=0.0)
             raise
         self._workers = workers
-        for scene in scenes[1:]:
-            if dataclasses.replace(scene, warnings=()) != dataclasses.replace(scenes[0], warnings=()):
-                self.close(patience=0.0)
-                raise errors.SceneError(
-                    "Two processes of the same game have different agents.",
-                    where="the scene",
-                    expected=", ".join(agent.name for agent in scenes[0].agents),
-                    got=", ".join(agent.name for agent in scene.agents),
-                    remedy="Let the scene make the same agents each time it starts.",
-                )
         return scenes[0]
 
-    def begin(self, ask: Callable[[Worker, _Part], None], parts: Sequence[_Part]) -> None:
-        """Ask each worker for its part, without waiting for answers."""
-        try:
-            for worker, part in zip(self._workers, parts, strict=True):
-                ask(worker, part)
-        except BaseException:
-            self.close(patience=0.0)
-            raise
+    def _new_worker(self, index: int) -> Worker:
+        cpu = self._cpus[index]
+        return Worker(self._game, self._options, self._arenas, self._layout, is_alone=self._count == 1, cpu=cpu)
 
-    def finish(self) -> list[Reply]:
-        """Wait for the answers of all workers, a slow one included."""
-        try:
+    def _check_scene(self, scene: SceneDescription) -> None:
+        """Check that a game is like the first one.
+
+        Raises:
+            SceneError: It is not.
+        """
+        assert self._scene is not None
+        if dataclasses.replace(scene, warnings=()) != dataclasses.replace(self._scene, warnings=()):
+            expected, got = (", ".join(agent.name for agent in each.agents) for each in (self._scene, scene))
+            if expected == got:
+                expected, got = str(self._scene), str(scene)
+            raise errors.SceneError(
+                "Two processes of the same game have different agents.",
+                where="the scene",
+                expected=expected,
+                got=got,
+                remedy="Let the scene make the same agents each time it starts.",
+            )
+
+    def reset(self, parts: Sequence[ResetPart]) -> list[Reply]:
+        """Reset the arenas of all workers, and wait for the answers."""
+        with self._all_or_none:
+            for worker, part in zip(self._workers, parts, strict=True):
+                worker.begin_reset(part)
             return [worker.finish() for worker in self._workers]
-        except BaseException:
-            self.close(patience=0.0)
-            raise
+
+    def begin_step(self, parts: Sequence[StepPart]) -> None:
+        """Ask each worker for its part of a step, without waiting for answers."""
+        with self._all_or_none:
+            for worker, part in zip(self._workers, parts, strict=True):
+                worker.begin_step_rows(*part)
+
+    def finish_step(self) -> list[Reply]:
+        """Wait for the answers of all workers, a slow one included."""
+        with self._all_or_none:
+            return [worker.finish() for worker in self._workers]
+
+    def render(self) -> list[Array]:
+        """A frame of each arena of all workers."""
+        with self._all_or_none:
+            return [worker.render(arena) for worker in self._workers for arena in range(self._arenas)]
 
     @property
     def is_inherited(self) -> bool:
         """True in a forked child: the games are the parent's."""
         return bool(self._workers) and self._workers[0].is_inherited
-
-    def worker(self, index: int) -> Worker:
-        """One of the workers."""
-        return self._workers[index]
 
     def close(self, patience: float | None = None) -> None:
         """End all games. Safe to call twice."""
@@ -118,6 +146,20 @@ class WorkerPool:
                 worker.close()
             else:
                 worker.close(patience)
+
+
+class _AllOrNone:
+    """What is raised within it ends all games of a pool. A generator would cost a microsecond of each step."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self._pool = pool
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self._pool.close(patience=0.0)
 
 
 def _only_one(where: str, expected: str, got: str, remedy: str) -> errors.InvalidOptionError:

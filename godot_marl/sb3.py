@@ -35,7 +35,7 @@ except ImportError as error:
 __all__ = ["GodotVecEnv", "vec_env"]
 
 DEAD_ROWS = ("error", "pad")
-_OWN_OPTIONS = ("copies", "processes", "layout", "pin", "dead_rows")
+_OWN_OPTIONS = ("copies", "processes", "layout", "pin", "dead_rows", "restart_workers")
 
 Infos = list[dict[str, Any]]
 
@@ -62,6 +62,10 @@ class GodotVecEnv(VecEnv):
     one agent's episode counts for another's. Filled rows are in no `episode`, but in the rollouts, where the policy
     learns from them.
 
+    With `restart_workers=True` a process that dies or hangs is replaced, as `godot_marl.GodotVectorEnv` tells: the
+    episodes of its rows are cut off in that step (`TimeLimit.truncated`, with the last observation that there was as
+    `terminal_observation`), and their infos have `worker_restarted` True. They count as an `episode` like others.
+
     Args:
         game: A project folder, an exported executable, or a .pck file.
         copies: Arenas in each process.
@@ -69,6 +73,7 @@ class GodotVecEnv(VecEnv):
         layout: "separate" or "shared"; see `godot_marl.GodotVectorEnv`.
         dead_rows: "error" or "pad".
         pin: Keep each process that has several arenas on one processor; see `godot_marl.GodotVectorEnv`.
+        restart_workers: Replace a process that dies or hangs; False raises the fault, and `reset` starts all again.
         options: See `godot_marl.options.Options`. `mask_in_observation` is False if it is not given.
 
     Attributes:
@@ -91,6 +96,7 @@ class GodotVecEnv(VecEnv):
         layout: str = "separate",
         dead_rows: str = "error",
         pin: bool = True,
+        restart_workers: bool = False,
         **options: Any,
     ) -> None:
         if dead_rows not in DEAD_ROWS:
@@ -101,7 +107,15 @@ class GodotVecEnv(VecEnv):
                 got=repr(dead_rows),
             )
         given = Options.of({"mask_in_observation": False, **options}, _OWN_OPTIONS)
-        self.batch = batch = Batch(game, given, copies=copies, processes=processes, layout=layout, pin=pin)
+        self.batch = batch = Batch(
+            game,
+            given,
+            copies=copies,
+            processes=processes,
+            layout=layout,
+            pin=pin,
+            restart_workers=restart_workers,
+        )
         try:
             check_scene(batch)
             self._blank = blank_observation(batch.observation_space, batch.scene.agents[0].name)
@@ -227,6 +241,8 @@ class GodotVecEnv(VecEnv):
         begun = self._rows_of(transition.begun)
         if begun:
             self._tell_beginnings(transition, begun)
+        for row in transition.restarted.tolist():
+            infos[row]["worker_restarted"] = True
         for row, info in transition.infos:
             (self.reset_infos if row in begun else infos)[row].update(info)
         if len(transition.final_rows):
@@ -349,10 +365,12 @@ def vec_env(
     layout: str = "separate",
     dead_rows: str = "error",
     pin: bool = True,
+    restart_workers: bool = False,
     **options: Any,
 ) -> GodotVecEnv:
     """A scene as a VecEnv of stable-baselines3: see `GodotVecEnv`."""
-    return GodotVecEnv(game, copies=copies, processes=processes, layout=layout, dead_rows=dead_rows, pin=pin, **options)
+    own: dict[str, Any] = {"layout": layout, "dead_rows": dead_rows, "pin": pin, "restart_workers": restart_workers}
+    return GodotVecEnv(game, copies=copies, processes=processes, **own, **options)
 
 
 def _row_of(batch: Any, row: int) -> Any:

@@ -9,6 +9,8 @@ import numpy as np
 
 from godot_marl.rows import Array
 
+_NONE = np.zeros(0, np.int64)
+
 # (row, info), for those rows alone whose info is not empty.
 RowInfos = list[tuple[int, dict[str, Any]]]
 
@@ -29,6 +31,7 @@ class Transition:
         action_masks: Int8, shape (rows, numbers of a mask); None where agents have none.
         begun: The arenas whose next episode began in the step.
         seeds: Int64, shape (rows,): the seeds of the episodes that began, -1 where none did.
+        restarted: The rows of workers that were lost and replaced.
     """
 
     observations: Any
@@ -43,3 +46,4 @@ class Transition:
     action_masks: Array | None = None
     begun: Array = field(default_factory=lambda: np.zeros(0, np.int64))
     seeds: Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    restarted: Array = field(default_factory=lambda: _NONE)

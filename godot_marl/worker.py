@@ -30,6 +30,8 @@ _START_TIMEOUT_BY_HAND = 300.0
 # How long a game may run without connecting when nothing in its scene names the bridge.
 _NO_BRIDGE_TIMEOUT = 5.0
 _EXIT_PATIENCE = 3.0
+# How long an answer may take to read that had come while Python did something else.
+_LATE_PATIENCE = 0.5
 # How long a person may think about one step: a week, so that nobody is hurried. Closing the window ends the wait.
 _THINKING_TIMEOUT = 7 * 24 * 3600.0
 
@@ -198,7 +200,8 @@ class Worker:
         self._begin(self._session.step_rows(sections, marks, orders, seeds))
 
     def finish(self) -> Reply:
-        """Wait for the answer to `begin_reset` or `begin_step_rows`."""
+        """Wait for the answer to `begin_reset` or `begin_step_rows`; one that is there already is never too late."""
+        self._deadline = max(self._deadline, time.monotonic() + _LATE_PATIENCE)
         return self._finish(Reply)
 
     def step(self, actions: Sequence[Mapping[int, Any]]) -> Reply:

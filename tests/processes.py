@@ -60,3 +60,9 @@ def signal_all(pids: list[int], number: int) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
+
+
+def again_and_again(call: Callable[[], object]) -> None:
+    """Until it raises; what a killed game has sent before still arrives."""
+    for _ in range(1000):
+        call()

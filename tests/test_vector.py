@@ -16,7 +16,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 from packaging.version import Version
-from processes import MARK, leaves_nothing, marked, new_mark
+from processes import MARK, again_and_again, leaves_nothing, marked, new_mark
 
 import godot_marl
 from godot_marl import errors
@@ -258,12 +258,6 @@ def test_a_wrong_seed_is_refused_and_nothing_changes(vector: MakeVector, seed: A
         env.reset(seed=seed)
     env.step(np.array([1, 1]))
     assert env.reset(seed=[5, 7])[1]["seed"].tolist() == [5, 7]
-
-
-def again_and_again(call: Callable[[], object]) -> None:
-    """Until it raises; what a killed game has sent before still arrives."""
-    for _ in range(1000):
-        call()
 
 
 @pytest.mark.parametrize("when", ["before a step", "in a step", "before a reset"])

@@ -54,7 +54,7 @@ def vector_env(max_cycles: int | None = MAX_CYCLES, **options: Any) -> GodotVect
 
     Args:
         max_cycles: Steps until an episode is truncated; None for no limit.
-        **options: `copies`, `processes`, `layout` and `copy` as in `godot_marl.vector_env`, and those of
-            `godot_marl.options.Options`.
+        **options: `copies`, `processes`, `layout`, `restart_workers` and `copy` as in `godot_marl.vector_env`, and
+            those of `godot_marl.options.Options`.
     """
     return _example.vector_env("cartpole", "cartpole_v0", max_cycles, options)

@@ -1,0 +1,136 @@
+"""Replies of several workers as rows, one for each agent, and rows as a reply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from godot_marl.codec import OBSERVED, TRUNCATED, Reply
+from godot_marl.observations import ObservationChecker
+from godot_marl.options import Options
+from godot_marl.protocol import SceneDescription
+from godot_marl.rows import Array, RowPlan, join, map_batch
+from godot_marl.transitions import RowInfos, Transition
+
+
+class ReplyRows:
+    """Reads the replies of workers that each host as many arenas.
+
+    Args:
+        scene: What the handshake said; all agents share a policy and its spaces.
+        options: The environments' options.
+        copies: Arenas in each worker.
+        rows: How many rows there are in all.
+    """
+
+    def __init__(self, scene: SceneDescription, options: Options, copies: int, rows: int) -> None:
+        self._scene = scene
+        self._copies = copies
+        self._rows = rows
+        self._slots = len(scene.agents)
+        self._observations = RowPlan(scene.agents[0].observation_space)
+        self._mask_size = scene.agents[0].action_mask
+        self._puts_masks_in = bool(self._mask_size) and options.mask_in_observation
+        self._layout = scene.layout()
+        self._checks = options.checks
+        self._checker = ObservationChecker(scene)
+
+    def transition(self, replies: Sequence[Reply]) -> Transition:
+        """A transition that has the observations alone."""
+        none = np.zeros(self._rows, bool)
+        return Transition(
+            observations=join([self.read(reply) for reply in replies]),
+            action_masks=join([self.masks(reply) for reply in replies]) if self._mask_size else None,
+            rewards=np.zeros(self._rows),
+            terminations=none,
+            truncations=none.copy(),
+            active=none.copy(),
+            final_rows=np.zeros(0, np.int64),
+            seeds=np.full(self._rows, -1, np.int64),
+        )
+
+    def read(self, reply: Reply) -> Any:
+        """The batch of observations in a reply, with the masks where they belong there."""
+        observations = self._observations.read(reply.sections, self._slots)
+        return {"observation": observations, "action_mask": self.masks(reply)} if self._puts_masks_in else observations
+
+    def masks(self, reply: Reply) -> Array:
+        """The action masks in a reply: int8, shape (rows, numbers of a mask)."""
+        return reply.masks.reshape(-1, self._mask_size).astype(np.int8)
+
+    def infos(self, replies: Sequence[Reply]) -> RowInfos:
+        """The infos of all rows."""
+        return [
+            ((worker * self._copies + arena) * self._slots + slot, info)
+            for worker, reply in enumerate(replies)
+            for arena, by_agent in enumerate(reply.infos)
+            for slot, info in self.by_slot(by_agent)
+        ]
+
+    def by_slot(self, by_agent: Mapping[str, dict[str, Any]]) -> RowInfos:
+        """The infos of one arena by slot."""
+        if not by_agent:
+            return []
+        agents = self._scene.agents
+        return [(slot, by_agent[agent.name]) for slot, agent in enumerate(agents) if agent.name in by_agent]
+
+    def check_observations(self, replies: Sequence[Reply | None]) -> None:
+        """Check the observations of replies, or of the next episodes in them.
+
+        Raises:
+            InvalidObservationError: One is not in its space.
+        """
+        if not self._checks:
+            return
+        for reply in replies:
+            if reply is None:
+                continue
+            for arena, slot in self._checker.suspects_of_all(reply):
+                if reply.flags[arena, slot] & OBSERVED:
+                    self._checker.check(slot, self._layout.observation(reply, arena, slot))
+
+    def check_rewards(self, replies: Sequence[Reply], rewards: Array) -> None:
+        """Check the rewards of all rows.
+
+        Raises:
+            InvalidObservationError: One is NaN.
+        """
+        # One that is NaN makes the sum NaN; infinite ones of both signs do, too.
+        if self._checks and np.isnan(rewards.sum()):
+            for reply in replies:
+                for arena in range(self._copies):
+                    self._checker.rewards(reply, range(self._slots), arena)
+
+    def cut_off(self, observations: Any, masks: Array | None, alive: Array, following: Reply | None) -> Reply:
+        """The reply of a worker of which nothing more will come: its agents are truncated where they were seen last.
+
+        Args:
+            observations: A batch of what its rows saw last.
+            masks: Their action masks; None if they have none.
+            alive: Bool, one for each of its rows: which are cut off. The others have no part in the reply.
+            following: How the next episodes of all its arenas begin, if they do in the same step.
+        """
+        arenas = self._copies
+        own = observations["observation"] if self._puts_masks_in else observations
+        sections = self._observations.write(map_batch(lambda array: _blank(array, ~alive), own), len(alive))
+        last_masks = np.zeros((arenas, 0), np.uint8) if masks is None else _blank(masks, ~alive)
+        return Reply(
+            request=0,
+            frames=0,
+            rewards=np.zeros((arenas, self._slots)),
+            flags=np.where(alive, OBSERVED | TRUNCATED, 0).astype(np.uint8).reshape(arenas, -1),
+            masks=last_masks.astype(np.uint8).reshape(arenas, -1),
+            sections={name: section.reshape(arenas, -1) for name, section in sections.items()},
+            infos=[{} for _ in range(arenas)],
+            reset=() if following is None else range(arenas),
+            next=following,
+        )
+
+
+def _blank(array: Array, rows: Array) -> Array:
+    """A copy in which these rows are zeros."""
+    array = array.copy()
+    array[rows] = 0
+    return array
