@@ -92,6 +92,11 @@ func describe_scene() -> Dictionary:
 	}
 
 
+## The bytes that a message of Python may have from now on, clause 1.7.
+func longest_message() -> int:
+	return _layout.get_longest_step() + MarlControl.LONGEST_TEXT
+
+
 ## Resets the arenas of a reset message. The observations follow with [method answer_reset].
 func reset(message: Dictionary) -> MarlProblem:
 	for entry: Variant in message.get("arenas", []):
