@@ -25,6 +25,9 @@ SUBPROTOCOL_PREFIX = "godot-marl.v"
 SUBPROTOCOL = f"{SUBPROTOCOL_PREFIX}{PROTOCOL}"
 CLOSE_VERSION = 4001
 CLOSE_PROTOCOL = 4002
+# The bytes of text that may come with a message after the handshake, and those of a frame of unknown size (1.7).
+LONGEST_TEXT = 1 << 24
+LONGEST_FRAME = 1 << 26
 MAX_SEED = 2**63 - 1
 
 SpaceOption = spaces.Space[Any] | Mapping[str, spaces.Space[Any]] | None
@@ -148,6 +151,10 @@ class Session:
         if self._layout is None:
             raise self._unexpected("a request before the handshake")
         return self._layout
+
+    def longest_message(self, *, renders: bool) -> int:
+        """How many bytes a message of the game may have after the handshake (1.7); `renders`: frames are asked for."""
+        return max(self.layout.longest_reply + LONGEST_TEXT, LONGEST_FRAME if renders else 0)
 
     def reset(self, arenas: Mapping[int, tuple[int, Mapping[str, Any]]]) -> str:
         """The message that resets these arenas, each with its seed and options.
