@@ -77,9 +77,12 @@ func get_doubt() -> String:
 	return _doubt
 
 
-## Why Python closed, or an empty text.
-func get_close_reason() -> String:
-	return _socket.close_reason
+## Why the connection is lost; an empty text if Python closed it and gave no reason.
+func describe_end() -> String:
+	var reason := _socket.close_reason
+	if _socket.doubt:
+		return "at %s %s" % [url, reason]
+	return "Python closed the connection: %s" % reason if reason else ""
 
 
 ## True if a message has arrived.

@@ -118,10 +118,10 @@ func _advance() -> bool:
 		MarlLink.State.UNREACHABLE:
 			var problem := _UNREACHABLE % [_link.url, _bridge.connect_timeout]
 			var doubt := _link.get_doubt()
-			return _fail("%s Somebody did: %s." % [problem, doubt] if doubt else problem)
+			return _fail("%s At the last attempt, %s." % [problem, doubt] if doubt else problem)
 		MarlLink.State.LOST:
-			var reason := _link.get_close_reason()
-			return _fail("Python closed the connection: %s" % reason) if reason else _end(0)
+			var reason := _link.describe_end()
+			return _fail(reason) if reason else _end(0)
 	if _phase == Phase.CONNECTING:
 		_greet()
 	while _link.has_message():

@@ -93,13 +93,11 @@ func _poll_handshake() -> State:
 			return State.OPENING
 		StreamPeerTLS.STATUS_CONNECTED:
 			return State.OPEN
-		StreamPeerTLS.STATUS_ERROR_HOSTNAME_MISMATCH:
-			problem = "its certificate is for another host than %s" % _host
-		_:
-			problem = (
-				"no encrypted connection came about: its certificate is not trusted here, has expired,"
-				+ (" or is for another host than %s, or it speaks no TLS" % _host)
-			)
+	# Godot's status does not tell one reason from another; Python's side does.
+	problem = (
+		"no encrypted connection came about: the certificate there is not trusted here, has expired,"
+		+ (" or is for another host than %s, or nobody speaks TLS there" % _host)
+	)
 	# Where it was this side that did not want to go on, the connection is still there.
 	_tcp.poll()
 	is_hopeless = _tcp.get_status() == StreamPeerTCP.STATUS_CONNECTED
