@@ -19,6 +19,7 @@ from pyvirtualdisplay.display import Display
 
 from godot_marl.addon import install_addon
 from godot_marl.engine import Engine
+from godot_marl.project import Project
 
 pytestmark = pytest.mark.godot
 
@@ -102,17 +103,21 @@ def test_remote_page_from_the_certificate_to_a_game_that_plays(
         )
 
     *preparations, start = blocks("docs/remote.md", "bash")
+    Project(my_game).imported(engine)
     (tools := my_game.parent / "tools").mkdir()
     (tools / "godot").symlink_to(engine.path)
     monkeypatch.setenv("PATH", str(tools), prepend=os.pathsep)
     for code in preparations:
         subprocess.run(["bash", "-ec", here(code)], check=True, capture_output=True)
     names: dict[str, Any] = {}
-    with subprocess.Popen(["bash", "-ec", here(start)], stdout=subprocess.PIPE, text=True) as game:
-        exec(here(blocks("docs/remote.md", "python")[0]), names)  # noqa: S102 - our own page
-        assert list(names["observations"]) == ["walker_0"]
-        names["env"].close()
-        assert game.wait(20) == 0
+    with subprocess.Popen(["bash", "-ec", here(start)], stdout=subprocess.DEVNULL) as game:
+        try:
+            exec(here(blocks("docs/remote.md", "python")[0]), names)  # noqa: S102 - our own page
+            assert list(names["observations"]) == ["walker_0"]
+            names["env"].close()
+            assert game.wait(20) == 0
+        finally:
+            game.kill()
 
 
 # -- docs/scenes.md: the page is followed from top to bottom, as a reader would ----------------------------------------
