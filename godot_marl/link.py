@@ -149,6 +149,7 @@ class Link:
                 where="docs/protocol.md, section 1",
                 expected=f"messages of at most {self._reader.max_size} bytes",
                 got=str(error),
+                remedy="Let get_info() answer less; only what is no observation may grow (docs/protocol.md, 1.7).",
             )
         close: Close | None = self._protocol.close_rcvd
         raise ConnectionResetError(close.reason if close and close.reason else "the game closed the connection")

@@ -6,6 +6,7 @@ import ssl
 from datetime import datetime
 from pathlib import Path
 
+import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization as keys
 
@@ -33,6 +34,11 @@ class Authority:
         certificate.write_bytes(b"".join(part.bytes() for part in made.cert_chain_pems))
         made.private_key_pem.write_to_path(key)
         return str(certificate), str(key)
+
+    def pair_for_children(self, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+        """The files for this machine, while the games that Python starts trust this authority."""
+        monkeypatch.setenv("GODOT_MARL_CERTIFICATE", str(self.file))
+        return self.pair("127.0.0.1")
 
     def client_context(self) -> ssl.SSLContext:
         """What a client needs that trusts this authority alone."""

@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 import pytest
 from by_hand import ByHand, free_port
+from certificates import Authority
 from gymnasium import spaces
 from pages import ROOT
 from peer import BINARY, CLOSE, CONFIGURE, RESET, Peer, text
@@ -271,6 +272,29 @@ def test_the_game_refuses_an_announced_size_beyond_the_bound(by_hand_peer: Peer)
     by_hand_peer.send(b"\x82\x7f" + struct.pack(">Q", 2**24 + 100))
     assert by_hand_peer.receive() == (CLOSE, struct.pack(">H", 1002) + b"a message that is too large")
     assert by_hand_peer.ending()[0] == 1
+
+
+@pytest.mark.godot
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_an_environment_keeps_to_the_bound(
+    make: MakeEnv, monkeypatch: pytest.MonkeyPatch, encrypted: bool, tmp_path: Path
+) -> None:
+    options = {"ssl": Authority(tmp_path).pair_for_children(monkeypatch)} if encrypted else {}
+    monkeypatch.setenv("MEBIBYTES", "15")
+    env = make("chatty", **options)
+    assert len(env.reset(seed=1)[1]["chatty_0"]["text"]) == 15 * 2**20
+    monkeypatch.setenv("MEBIBYTES", "17")
+    with pytest.raises(ProtocolError, match="too large") as error:
+        make("chatty", **options).reset(seed=1)
+    assert "get_info()" in str(error.value)
+
+
+def test_options_that_the_game_would_refuse_are_not_sent() -> None:
+    session = described()
+    with pytest.raises(InvalidOptionError, match="16777216 bytes as JSON"):
+        session.reset({0: (1, {"word": "x" * 2**24})})
+    # It can go on.
+    assert len(session.reset({0: (2**63 - 1, {"word": "x" * (2**24 - 300)})})) < 2**24
 
 
 # -- What the wire may bring about in Python ---------------------------------------------------------------------------

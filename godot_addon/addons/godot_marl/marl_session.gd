@@ -170,7 +170,7 @@ func _configure(control: Dictionary) -> void:
 	_has_people = _requests.has_people()
 	if _has_people:
 		_bridge.add_child(MarlKeys.new(_requests.arenas), false, Node.INTERNAL_MODE_BACK)
-	_link.limit(_requests.longest_message())
+	_link.limit(_requests.longest_message)
 	_send("scene", _requests.describe_scene())
 
 
