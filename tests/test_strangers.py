@@ -9,7 +9,6 @@ import json
 import logging
 import pickle
 import re
-import socket
 import struct
 import sys
 import time
@@ -29,6 +28,7 @@ from storm import BROWSER, NOISES, WRONG_TOKEN, Storm
 from waiting import TOKEN, UPGRADE, Waiting, listening, soon
 
 import godot_marl
+from godot_marl import addresses
 from godot_marl import listener as listener_module
 from godot_marl.errors import GodotMarlError, InvalidOptionError, ProtocolError
 from godot_marl.link import Link
@@ -84,12 +84,20 @@ def test_an_address_that_others_reach_is_warned_of_and_children_get_a_loopback_o
     assert TOKEN not in record.getMessage()
 
 
-@pytest.mark.skipif(not socket.has_ipv6, reason="this machine knows no IPv6")
-def test_all_addresses_of_ipv6_are_warned_of_too(caplog: pytest.LogCaptureFixture) -> None:
-    listener = Listener("::", 0, TOKEN)
-    listener.close()
-    assert listener.url == f"ws://[::1]:{listener.port}"
-    assert f"[::]:{listener.port}" in caplog.text
+@pytest.mark.parametrize(
+    ("address", "warned", "own"),
+    [("::", "[::]:8000", "::1"), ("::1", "", "::1"), ("2001:db8::7", "[2001:db8::7]:8000", "2001:db8::7")],
+)
+def test_addresses_of_ipv6_are_judged_in_the_same_way(
+    address: str, warned: str, own: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not every machine has them, so nothing listens here."""
+    addresses.check_exposure(address, 8000, TOKEN, is_encrypted=False)
+    assert f"Python listens on {warned} until" in caplog.text if warned else not caplog.records
+    assert addresses.for_this_machine(address) == own
+    if warned:
+        with pytest.raises(InvalidOptionError):
+            addresses.check_exposure(address, 8000, None, is_encrypted=True)
 
 
 def test_an_address_that_others_reach_needs_a_token_where_the_game_is_started_by_hand() -> None:
