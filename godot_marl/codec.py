@@ -115,6 +115,11 @@ class Layout:
         self._next_parts = [part for part in self._parts if part[0] != "rewards"]
         self._next_size = sum(dtype.itemsize * width for _, dtype, width, _ in self._next_parts)
 
+    @property
+    def longest_reply(self) -> int:
+        """The bytes of a reply without its tail in which all arenas were reset (6.5)."""
+        return self.reply_size + self.arenas * (1 + self._next_size)
+
     def _plan_reply(self) -> list[tuple[str, np.dtype[Any], int]]:
         widths = self._observations.widths
         order = [

@@ -49,6 +49,7 @@ class FrameReader:
         max_size: How many bytes the library allows a message.
 
     Attributes:
+        max_size: The same; `limit` changes it.
         messages: The messages that have arrived, the oldest first; the caller takes them out. A memoryview is one of
             bytes that nobody else has: it can be written to.
     """
@@ -56,7 +57,7 @@ class FrameReader:
     def __init__(self, protocol: ServerProtocol, max_size: int) -> None:
         self.messages: deque[str | bytes | memoryview] = deque()
         self._protocol = protocol
-        self._max_size = max_size
+        self.max_size = max_size
         self._buffer = bytearray(_SPACE)
         self._view = memoryview(self._buffer)
         # The beginning of a header, at the beginning of the buffer.
@@ -68,6 +69,13 @@ class FrameReader:
         # Not empty in the midst of a fragmented message.
         self._fragments: list[bytes] = []
         self._is_text = False
+
+    def limit(self, size: int) -> None:
+        """From the next frame on, a message may have this many bytes."""
+        self.max_size = size
+        # The first is its name in older versions of the library.
+        name = "max_size" if hasattr(self._protocol, "max_size") else "max_message_size"
+        setattr(self._protocol, name, size)
 
     @property
     def space(self) -> memoryview:
@@ -117,7 +125,7 @@ class FrameReader:
                 return 0
             length = int.from_bytes(self._view[begin + 2 : payload - _MASK_SIZE], "big")
         is_text = first == _WHOLE_TEXT
-        if not (is_text or first == _WHOLE_BINARY) or self._fragments or length > self._max_size:
+        if not (is_text or first == _WHOLE_BINARY) or self._fragments or length > self.max_size:
             self._foreign = payload + length - begin
             return self._feed(begin, end)
         if payload > end:

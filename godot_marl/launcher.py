@@ -14,6 +14,7 @@ from godot_marl.errors import GameNotFoundError, InvalidOptionError, MissingDepe
 from godot_marl.options import Game, Options
 from godot_marl.process import GameProcess
 from godot_marl.project import Project
+from godot_marl.tls import certificate_to_trust
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ def start(launch: Launch, options: Options, url: str, token: str, cpu: int | Non
         GameError: The program could not be started.
         MissingDependencyError: A display is needed, and there is none.
     """
-    environment = {"GODOT_MARL_URL": url, "GODOT_MARL_TOKEN": token}
+    environment = {"GODOT_MARL_URL": url, "GODOT_MARL_TOKEN": token, **certificate_to_trust(options.ssl)}
     display = None
     if options.render_mode is not None and not _has_display():
         if options.render_mode == "human":

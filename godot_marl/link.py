@@ -1,4 +1,4 @@
-"""The socket to one game: a WebSocket server for a single client, with a deadline on every wait.
+"""The open connection to one game, with a deadline on every wait.
 
 The WebSocket protocol itself is the Sans-I/O layer of `websockets`, with a short way around it for whole messages
 (`godot_marl.framing`); here is the socket only, because that is the fastest way to a round trip.
@@ -6,237 +6,44 @@ The WebSocket protocol itself is the Sans-I/O layer of `websockets`, with a shor
 
 from __future__ import annotations
 
-import hmac
-import http
-import logging
 import os
 import select
-import selectors
 import socket
+import ssl
 import sys
 import time
-from collections.abc import Callable, Sequence
 
-from websockets.datastructures import Headers
-from websockets.exceptions import NegotiationError
 from websockets.frames import Close
-from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
-from websockets.typing import Subprotocol
 
 from godot_marl import errors
 from godot_marl.framing import FrameReader, header_of
-from godot_marl.protocol import CLOSE_PROTOCOL, CLOSE_VERSION, SUBPROTOCOL, SUBPROTOCOL_PREFIX, version_error
+from godot_marl.protocol import CLOSE_PROTOCOL
 
-logger = logging.getLogger(__name__)
-# It tells of every connection that opens and closes, which is no news here.
-_websockets_logger = logging.getLogger(f"{__name__}.websockets")
-_websockets_logger.setLevel(logging.WARNING)
-
-DEFAULT_PORT = 8000
 # More costs a mapping of memory at every call.
 _CHUNK = 1 << 16
-_MAX_MESSAGE = 1 << 26
-_UPGRADE_TIMEOUT = 10.0
-_CHECK_INTERVAL = 0.1
+# The bytes of a message until the sizes are known (1.7).
+LONGEST_OF_HANDSHAKE = 1 << 26
 # To fall asleep and to be woken costs a tenth of a millisecond, which staying awake saves where the answer comes soon.
 SPIN_SECONDS = 0.001
 # Where it does not, so many waits at most are slept through before it is tried again.
 _LONGEST_SLUMBER = 256
 # If it takes longer than this to give way, another program had the core: to stay awake costs us our own turns then.
 _LONG_TURN = 0.0001
+# TLS may have to send something in order to receive, and the other way round.
+_NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 # poll() counts milliseconds in 32 bits.
 _LONGEST_SLEEP = 3600.0
 
 
-class Listener:
-    """Listens for one game.
-
-    Args:
-        host: The address to listen on.
-        port: The port; 0 lets the system choose.
-        token: What a game must know to be let in; None for anybody.
-
-    Raises:
-        AddressInUseError: The port is taken.
-        InvalidOptionError: The host is no address of this machine.
-    """
-
-    def __init__(self, host: str, port: int, token: str | None) -> None:
-        self._token = token
-        try:
-            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-            self._socket = socket.create_server((host, port), family=family, backlog=128)
-        except OSError as error:
-            raise self._bind_error(host, port, error) from error
-        self._socket.setblocking(False)
-        self.host, self.port = self._socket.getsockname()[:2]
-
-    @property
-    def url(self) -> str:
-        """Where a game connects to."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"ws://{host}:{self.port}"
-
-    @staticmethod
-    def _bind_error(host: str, port: int, error: OSError) -> errors.GodotMarlError:
-        if error.errno is not None and "in use" in str(error).lower():
-            return errors.AddressInUseError(
-                "Another program already listens where Python should wait for the game.",
-                where=f"{host}:{port}",
-                expected="a free port",
-                got=str(error),
-                remedy="End the other program, or give another port= (port=0 lets the system choose).",
-            )
-        return errors.InvalidOptionError(
-            "Python cannot listen on this address.",
-            where=f"host={host!r}, port={port!r}",
-            expected="an address of this machine, such as 127.0.0.1",
-            got=str(error),
-        )
-
-    def accept(self, deadline: float, check: Callable[[], None]) -> Link:
-        """Wait for the game.
-
-        Strangers (without the token, without our subprotocol, or from a browser) are turned away without disturbing
-        the wait, however many come and however slowly they talk.
-
-        Args:
-            deadline: Until when, on the clock of `time.monotonic`.
-            check: Called several times a second; it raises when waiting has become pointless.
-
-        Raises:
-            TimeoutError: Nobody came.
-            ProtocolVersionError: The game speaks another version of the protocol.
-        """
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._socket, selectors.EVENT_READ)
-            pending: dict[socket.socket, tuple[_Upgrade, float]] = {}
-            try:
-                while True:
-                    now = time.monotonic()
-                    if now >= deadline:
-                        raise TimeoutError
-                    check()
-                    for key, _ in selector.select(min(_CHECK_INTERVAL, deadline - now)):
-                        if key.fileobj is self._socket:
-                            self._add(selector, pending)
-                            continue
-                        client = key.fileobj
-                        assert isinstance(client, socket.socket)
-                        link = pending[client][0].advance()
-                        if link is not None or pending[client][0].is_over:
-                            selector.unregister(client)
-                            del pending[client]
-                        if link is not None:
-                            return link
-                    for client, (_, begin) in list(pending.items()):
-                        if time.monotonic() - begin > _UPGRADE_TIMEOUT:
-                            selector.unregister(client)
-                            pending.pop(client)[0].abandon()
-            finally:
-                for upgrade, _ in pending.values():
-                    upgrade.abandon()
-
-    def _add(self, selector: selectors.BaseSelector, pending: dict[socket.socket, tuple[_Upgrade, float]]) -> None:
-        try:
-            client, _ = self._socket.accept()
-        except OSError:
-            return
-        client.setblocking(False)
-        selector.register(client, selectors.EVENT_READ)
-        pending[client] = (_Upgrade(client, self._token), time.monotonic())
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._socket.close()
-
-
-class _Upgrade:
-    """A client that has connected and not yet become a WebSocket."""
-
-    def __init__(self, client: socket.socket, token: str | None) -> None:
-        self._socket = client
-        self._token = token
-        self._offered = ""
-        self._protocol = ServerProtocol(
-            origins=[None],
-            max_size=_MAX_MESSAGE,
-            logger=_websockets_logger,
-            # A function, not a method: websockets binds it to its own object.
-            select_subprotocol=lambda _protocol, offers: self._select_subprotocol(offers),
-        )
-        self.is_over = False
-
-    def _select_subprotocol(self, offers: Sequence[Subprotocol]) -> Subprotocol:
-        ours = [offer for offer in offers if offer.startswith(SUBPROTOCOL_PREFIX)]
-        if not ours:
-            raise NegotiationError(f"this server speaks {SUBPROTOCOL}")
-        chosen = Subprotocol(SUBPROTOCOL) if SUBPROTOCOL in ours else ours[0]
-        self._offered = str(chosen)
-        return chosen
-
-    def advance(self) -> Link | None:
-        """Read what has arrived; the link if the upgrade is done."""
-        try:
-            data = self._socket.recv(_CHUNK)
-        except BlockingIOError:
-            return None
-        except OSError:
-            data = b""
-        if not data:
-            self.abandon()
-            return None
-        self._protocol.receive_data(data)
-        for event in self._protocol.events_received():
-            if isinstance(event, Request):
-                return self._answer(event)
-        if self._protocol.handshake_exc is not None:
-            self.abandon()
-        return None
-
-    def _answer(self, request: Request) -> Link | None:
-        response = self._reject_token(request.headers) or self._protocol.accept(request)
-        self._protocol.send_response(response)
-        self._socket.setblocking(True)
-        self._socket.settimeout(_UPGRADE_TIMEOUT)
-        try:
-            for data in self._protocol.data_to_send():
-                if data:
-                    self._socket.sendall(data)
-        except OSError:
-            self.abandon()
-            return None
-        if self._protocol.state is not State.OPEN:
-            logger.warning("turned away a connection: HTTP %s %s", response.status_code, response.reason_phrase)
-            self.abandon()
-            return None
-        link = Link(self._socket, self._protocol)
-        self.is_over = True
-        if self._offered != SUBPROTOCOL:
-            error = version_error(self._offered)
-            link.close(CLOSE_VERSION, f"{error.expected} was expected. {error.remedy}")
-            raise error
-        return link
-
-    def _reject_token(self, headers: Headers) -> Response | None:
-        if self._token is None:
-            return None
-        # All of them joined: two are one that is wrong.
-        given = ", ".join(headers.get_all("Authorization"))
-        if hmac.compare_digest(given.encode("utf-8", "replace"), f"Bearer {self._token}".encode()):
-            return None
-        return self._protocol.reject(http.HTTPStatus.UNAUTHORIZED, "A token is needed.\n")
-
-    def abandon(self) -> None:
-        """Let the client go."""
-        self.is_over = True
-        self._socket.close()
-
-
 class Link:
     """The open connection to one game. Made by `Listener.accept`.
+
+    Args:
+        client: The socket, which may be one of TLS.
+        protocol: The library's connection, open.
+        spin_seconds: As the attribute.
 
     Attributes:
         spin_seconds: How long at most `receive` asks for news again and again before it sleeps; it does so the less
@@ -250,9 +57,14 @@ class Link:
         self._protocol = protocol
         self._slumber = 0
         self._waits_to_sleep = 0
-        self._reader = FrameReader(protocol, _MAX_MESSAGE)
+        self._reader = FrameReader(protocol, LONGEST_OF_HANDSHAKE)
+        self._gathers = hasattr(client, "sendmsg") and not isinstance(client, ssl.SSLSocket)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.setblocking(False)
+
+    def limit(self, size: int) -> None:
+        """From now on no message of the game may have more bytes than this."""
+        self._reader.limit(size)
 
     def send(self, message: str | bytes, deadline: float) -> None:
         """Send one message.
@@ -266,7 +78,7 @@ class Link:
         is_text = isinstance(message, str)
         data = message.encode() if isinstance(message, str) else message
         header = header_of(data, is_text=is_text)
-        if len(data) <= _CHUNK or not hasattr(self._socket, "sendmsg"):
+        if len(data) <= _CHUNK or not self._gathers:
             self._send(header + data, deadline)
         else:
             self._send(data, deadline, header)
@@ -299,12 +111,12 @@ class Link:
         while now < deadline:
             try:
                 count = self._socket.recv_into(space)
-            except BlockingIOError:
+            except _NOT_YET as error:
                 before = now
                 if now < awake:
                     _give_way()
                 else:
-                    _wait(self._socket, deadline - now)
+                    _wait(self._socket, deadline - now, for_sending=isinstance(error, ssl.SSLWantWriteError))
                 now = time.monotonic()
                 if awake > begin and (now >= awake or now - before > _LONG_TURN):
                     # It was in vain: the game takes longer, or another program wants the core.
@@ -323,8 +135,8 @@ class Link:
             remaining = _remaining(deadline)
             try:
                 count = self._socket.sendmsg([header, unsent]) if header else self._socket.send(unsent)
-            except BlockingIOError:
-                _wait(self._socket, remaining, for_sending=True)
+            except _NOT_YET as error:
+                _wait(self._socket, remaining, for_sending=not isinstance(error, ssl.SSLWantReadError))
                 continue
             unsent = unsent[max(0, count - len(header)) :]
             header = header[count:]
@@ -335,8 +147,9 @@ class Link:
             raise errors.ProtocolError(
                 "The game sent something that is no WebSocket message, or one that is too large.",
                 where="docs/protocol.md, section 1",
-                expected=f"messages of at most {_MAX_MESSAGE} bytes",
+                expected=f"messages of at most {self._reader.max_size} bytes",
                 got=str(error),
+                remedy="Let get_info() answer less; only what is no observation may grow (docs/protocol.md, 1.7).",
             )
         close: Close | None = self._protocol.close_rcvd
         raise ConnectionResetError(close.reason if close and close.reason else "the game closed the connection")

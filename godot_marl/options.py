@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
-import ssl as ssl_module
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gymnasium import spaces
 
 from godot_marl.errors import InvalidOptionError
+from godot_marl.tls import Tls, is_tls
 
 RENDER_MODES = ("human", "rgb_array")
 
@@ -28,10 +28,13 @@ class Options:
         engine: The Godot executable; None to find one, and to install one if there is none.
         command: A full command to start the game with, instead of `game`: a list, or a string that is split as a shell
             would. No shell runs it.
-        host: The address to listen on.
+        host: The address to listen on. One that other machines can reach is warned of, and needs a token.
         port: The port to listen on; 0 lets the system choose. None: 0, or 8000 for a game that the user starts.
-        token: What the game must know to be let in. None: a random one for games that Python starts.
-        ssl: Not yet supported; must be None.
+        token: What the game must know to be let in: ASCII characters. None: a random one for games that Python starts,
+            and anybody on this machine is let in where the user starts the game.
+        ssl: Encrypts the connection: the paths of a certificate and of its key, or a server's `ssl.SSLContext` (which
+            cannot be pickled). Games that Python starts trust the certificate of the pair, or the one that the
+            environment variable GODOT_MARL_CERTIFICATE names.
         step_length: Physics frames in a step; None for the bridge's own.
         physics_fps: Physics frames in a second of the game; None for the project's own.
         human_agents: Names of agents that a person plays, with their `get_human_action()`: what `step` is given for
@@ -58,8 +61,9 @@ class Options:
     command: str | Sequence[str] | None = None
     host: str = "127.0.0.1"
     port: int | None = None
-    token: str | None = None
-    ssl: ssl_module.SSLContext | None = None
+    # Not in what is printed of the options.
+    token: str | None = field(default=None, repr=False)
+    ssl: Tls | None = None
     step_length: int | None = None
     physics_fps: int | None = None
     human_agents: Sequence[str] = ()
@@ -130,7 +134,9 @@ class Options:
             value = getattr(self, name)
             _require(isinstance(value, bool), name, "True or False", value)
         _require(isinstance(self.host, str) and self.host != "", "host", "an address", self.host)
-        _require(self.ssl is None, "ssl", "None (encrypted connections are not supported yet)", self.ssl)
+        _require(self.token is None or _is_token(self.token), "token", "visible ASCII characters", "another value")
+        files = "the paths of a certificate and of its key, or a server's ssl.SSLContext"
+        _require(self.ssl is None or is_tls(self.ssl), "ssl", files, self.ssl)
         _require(
             self.scene is None or (isinstance(self.scene, str) and self.scene.endswith((".tscn", ".scn"))),
             "scene",
@@ -141,6 +147,11 @@ class Options:
 
 def _is_int(value: object, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _is_token(value: object) -> bool:
+    """Whether it can travel in a header of HTTP."""
+    return isinstance(value, str) and value.isascii() and value.isprintable() and value.strip() == value != ""
 
 
 def _is_number(value: object) -> bool:

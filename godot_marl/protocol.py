@@ -25,6 +25,9 @@ SUBPROTOCOL_PREFIX = "godot-marl.v"
 SUBPROTOCOL = f"{SUBPROTOCOL_PREFIX}{PROTOCOL}"
 CLOSE_VERSION = 4001
 CLOSE_PROTOCOL = 4002
+# The bytes of text that may come with a message after the handshake, and those of a frame of unknown size (1.7).
+LONGEST_TEXT = 1 << 24
+LONGEST_FRAME = 1 << 26
 MAX_SEED = 2**63 - 1
 
 SpaceOption = spaces.Space[Any] | Mapping[str, spaces.Space[Any]] | None
@@ -149,21 +152,25 @@ class Session:
             raise self._unexpected("a request before the handshake")
         return self._layout
 
+    def longest_message(self, *, renders: bool) -> int:
+        """How many bytes a message of the game may have after the handshake (1.7); `renders`: frames are asked for."""
+        return max(self.layout.longest_reply + LONGEST_TEXT, LONGEST_FRAME if renders else 0)
+
     def reset(self, arenas: Mapping[int, tuple[int, Mapping[str, Any]]]) -> str:
         """The message that resets these arenas, each with its seed and options.
 
         Raises:
-            InvalidOptionError: The options cannot be written as JSON.
+            InvalidOptionError: The options cannot be written as JSON, or are too many.
         """
         try:
-            json.dumps([options for _, options in arenas.values()], allow_nan=False)
+            text = json.dumps([options for _, options in arenas.values()], allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
-            raise errors.InvalidOptionError(
-                "The options of a reset cannot be sent to the game.",
-                where="reset(options=...)",
-                expected="texts, finite numbers, booleans, None, and lists and dictionaries of these",
-                got=str(error),
+            raise _options_error(
+                "texts, finite numbers, booleans, None, and lists and dictionaries of these", str(error)
             ) from error
+        # The rest of the message has less than this.
+        if len(text) + 100 * (len(arenas) + 1) > LONGEST_TEXT:
+            raise _options_error(f"less than {LONGEST_TEXT} bytes as JSON", f"{len(text)} bytes")
         return json.dumps(encode_reset(self._ask(), arenas))
 
     def step(self, actions: Sequence[Mapping[int, Any]]) -> bytes:
@@ -348,6 +355,12 @@ def error_from_message(message: Mapping[str, Any]) -> errors.GodotMarlError:
     if isinstance(error, errors.ScriptError):
         error.script_errors = tuple(dict(entry) for entry in message.get("script_errors") or ())
     return error
+
+
+def _options_error(expected: str, got: str) -> errors.InvalidOptionError:
+    return errors.InvalidOptionError(
+        "The options of a reset cannot be sent to the game.", where="reset(options=...)", expected=expected, got=got
+    )
 
 
 def version_error(offered: str, addon_version: str = "") -> errors.ProtocolVersionError:

@@ -15,11 +15,13 @@ import numpy as np
 
 from godot_marl import errors, launcher
 from godot_marl.codec import Layout, Reply
-from godot_marl.link import DEFAULT_PORT, Link, Listener
+from godot_marl.link import Link
+from godot_marl.listener import DEFAULT_PORT, Listener
 from godot_marl.options import Game, Options
 from godot_marl.output import complaint_in, last_words, script_error_in
 from godot_marl.process import GameProcess
 from godot_marl.protocol import CLOSE_VERSION, Configuration, SceneDescription, Session
+from godot_marl.tls import server_context
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +122,7 @@ class Worker:
         port = self._options.port
         if port is None:
             port = DEFAULT_PORT if launch is None else 0
-        listener = Listener(self._options.host, port, token)
+        listener = Listener(self._options.host, port, token, server_context(self._options.ssl))
         try:
             if launch is not None:
                 self._process = launcher.start(launch, self._options, listener.url, token or "", self._cpu)
@@ -157,7 +159,7 @@ class Worker:
             if self._process is None:
                 return
             if self._process.is_over:
-                raise self._exit_error("before it connected")
+                raise self._exit_error("before it connected", listener.reason)
             if not self._may_have_bridge and time.monotonic() - begin > _NO_BRIDGE_TIMEOUT:
                 raise TimeoutError
 
@@ -173,6 +175,8 @@ class Worker:
                 break
             if isinstance(answer, str):
                 self._send(answer, deadline)
+        assert self._link is not None
+        self._link.limit(self._session.longest_message(renders=self._options.render_mode == "rgb_array"))
         output = self._process.whole_output() if self._process else ""
         script_error = script_error_in(output)
         if script_error is not None:
@@ -314,7 +318,7 @@ class Worker:
                 "No game connected.",
                 where=listener.url,
                 expected=f"a game within {round(seconds, 1):g} s",
-                got="none",
+                got=f"somebody who was turned away: {listener.reason}" if listener.reason else "none",
                 remedy="Start the game while Python waits, with the bridge's address set to this one; "
                 "start_timeout= makes the wait longer.",
             )
@@ -358,7 +362,7 @@ class Worker:
             remedy="Start the game again and make a new environment.",
         )
 
-    def _exit_error(self, when: str) -> errors.GodotMarlError:
+    def _exit_error(self, when: str, turned_away: str = "") -> errors.GodotMarlError:
         assert self._process is not None
         script_error = self._parse_error()
         if script_error is not None:
@@ -377,7 +381,8 @@ class Worker:
             f"The game ended {when}.",
             where=self._where,
             expected="a game that runs until the environment is closed",
-            got=f"{_describe_status(status)}; {complaint or last_words(output)}",
+            got=f"{_describe_status(status)}; {complaint or last_words(output)}"
+            + (f"\n    Python turned somebody away: {turned_away}" if turned_away else ""),
             remedy="See what it printed, and look for quit() in the scene; reset() starts the game again.",
         )
         error.exit_status = status

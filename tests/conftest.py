@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from by_hand import ByHand
 from pyvirtualdisplay.display import Display
 
 import godot_marl
@@ -54,6 +55,14 @@ def make(scenes: Path) -> Iterator[Callable[..., GodotParallelEnv]]:
     yield make_one
     for env in made:
         env.close()
+
+
+@pytest.fixture
+def by_hand(engine: Engine, scenes: Path) -> Iterator[ByHand]:
+    """Start test scenes as a person would; they are ended when the test ends."""
+    start = ByHand(engine, scenes)
+    yield start
+    start.end()
 
 
 @pytest.fixture

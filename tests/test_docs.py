@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import subprocess
 import sys
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from by_hand import free_port
 from pages import ROOT, blocks
 from pyvirtualdisplay.display import Display
 
 from godot_marl.addon import install_addon
 from godot_marl.engine import Engine
+from godot_marl.project import Project
 
 pytestmark = pytest.mark.godot
 
@@ -85,6 +88,36 @@ def test_readme_names_every_option() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     missing = [name for name in Options.__dataclass_fields__ if f"`{name}`" not in text and name != "ssl"]
     assert missing == []
+
+
+def test_remote_page_from_the_certificate_to_a_game_that_plays(
+    engine: Engine, my_game: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both machines are this one, so its address stands in for the page's."""
+    port = str(free_port())
+
+    def here(code: str) -> str:
+        assert "192.0.2.10" in code or "8000" not in code or "0.0.0.0" in code  # noqa: S104 - the page's own word
+        return (
+            code.replace("192.0.2.10", "127.0.0.1").replace("8000", port).replace("python -c", f"{sys.executable} -c")
+        )
+
+    *preparations, start = blocks("docs/remote.md", "bash")
+    Project(my_game).imported(engine)
+    (tools := my_game.parent / "tools").mkdir()
+    (tools / "godot").symlink_to(engine.path)
+    monkeypatch.setenv("PATH", str(tools), prepend=os.pathsep)
+    for code in preparations:
+        subprocess.run(["bash", "-ec", here(code)], check=True, capture_output=True)
+    names: dict[str, Any] = {}
+    with subprocess.Popen(["bash", "-ec", here(start)], stdout=subprocess.DEVNULL) as game:
+        try:
+            exec(here(blocks("docs/remote.md", "python")[0]), names)  # noqa: S102 - our own page
+            assert list(names["observations"]) == ["walker_0"]
+            names["env"].close()
+            assert game.wait(20) == 0
+        finally:
+            game.kill()
 
 
 # -- docs/scenes.md: the page is followed from top to bottom, as a reader would ----------------------------------------

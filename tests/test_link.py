@@ -7,83 +7,18 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from waiting import TOKEN, UPGRADE, V1, Waiting, listening, no_check, soon
 from websockets.exceptions import ConnectionClosed, InvalidStatus, NegotiationError
-from websockets.sync.client import ClientConnection, connect
 
 from godot_marl import link as link_module
+from godot_marl import listener as listener_module
 from godot_marl.errors import AddressInUseError, InvalidOptionError, ProtocolError, ProtocolVersionError
-from godot_marl.link import Link, Listener
-
-V1 = "godot-marl.v1"
-UPGRADE = (
-    "GET / HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-    f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: {V1}\r\n\r\n"
-)
-TOKEN = "a secret"  # noqa: S105 - of no use to anybody
-
-
-def soon(seconds: float = 10.0) -> float:
-    return time.monotonic() + seconds
-
-
-def no_check() -> None:
-    pass
-
-
-class Waiting:
-    """A listener with a Python that waits on it."""
-
-    def __init__(self, listener: Listener, pool: ThreadPoolExecutor) -> None:
-        self.listener = listener
-        self.url = listener.url
-        self._pool = pool
-        self._links: list[Link] = []
-        self._clients = contextlib.ExitStack()
-
-    def accept(self, seconds: float = 10.0, check: Callable[[], None] = no_check) -> Future[Link]:
-        future = self._pool.submit(self.listener.accept, soon(seconds), check)
-        future.add_done_callback(self._keep)
-        return future
-
-    def _keep(self, future: Future[Link]) -> None:
-        if future.exception() is None:
-            self._links.append(future.result())
-
-    def client(self, **options: object) -> ClientConnection:
-        """A game that connects; each option of `websockets.sync.client.connect` is welcome."""
-        given = {"subprotocols": [V1], "compression": None, "proxy": None, "close_timeout": 0.1, **options}
-        return self._clients.enter_context(connect(self.url, **given))
-
-    def pair(self) -> tuple[Link, ClientConnection]:
-        future = self.accept()
-        client = self.client()
-        return future.result(10), client
-
-    def raw(self) -> socket.socket:
-        """A stranger's plain socket."""
-        stranger = socket.create_connection((self.listener.host, self.listener.port), timeout=10)
-        self._clients.callback(stranger.close)
-        return stranger
-
-    def close(self) -> None:
-        for link in self._links:
-            link.close()
-        self._clients.close()
-        self.listener.close()
-
-
-@contextlib.contextmanager
-def listening(token: str | None = None) -> Iterator[Waiting]:
-    with ThreadPoolExecutor(1) as pool:
-        waiting = Waiting(Listener("127.0.0.1", 0, token), pool)
-        try:
-            yield waiting
-        finally:
-            waiting.close()
+from godot_marl.link import Link
+from godot_marl.listener import Listener
 
 
 @pytest.fixture
@@ -288,7 +223,7 @@ def test_a_game_that_talks_slowly_is_let_in(waiting: Waiting) -> None:
 
 
 def test_a_stranger_who_never_finishes_is_let_go(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link_module, "_UPGRADE_TIMEOUT", 0.1)
+    monkeypatch.setattr(listener_module, "_UPGRADE_TIMEOUT", 0.1)
     future = waiting.accept(seconds=1)
     stranger = waiting.raw()
     stranger.sendall(b"GET / HTTP/1.1\r\n")
@@ -359,9 +294,9 @@ def test_a_ping_is_answered_while_waiting(waiting: Waiting) -> None:
     assert answered.wait(10)
 
 
-def test_a_message_too_large_is_a_protocol_error(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link_module, "_MAX_MESSAGE", 1000)
+def test_a_message_too_large_is_a_protocol_error(waiting: Waiting) -> None:
     link, client = waiting.pair()
+    link.limit(1000)
     client.send(bytes(1000))
     assert len(link.receive(soon())) == 1000
     client.send(bytes(1001))
@@ -374,9 +309,9 @@ def test_a_message_too_large_is_a_protocol_error(waiting: Waiting, monkeypatch: 
     assert closed.value.rcvd.code == 1009
 
 
-def test_a_fragmented_message_too_large_is_a_protocol_error(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link_module, "_MAX_MESSAGE", 1000)
+def test_a_fragmented_message_too_large_is_a_protocol_error(waiting: Waiting) -> None:
     link, client = waiting.pair()
+    link.limit(1000)
     with contextlib.suppress(ConnectionClosed):
         client.send([bytes(600), bytes(600)])
     with pytest.raises(ProtocolError, match="too large"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,8 @@ def test_there_is_a_default_for_each_option() -> None:
         ("port", 0),
         ("port", 65535),
         ("token", "secret"),
+        ("ssl", ("certificate.pem", Path("key.pem"))),
+        ("ssl", ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)),
         ("step_length", 1),
         ("physics_fps", 240),
         ("render_mode", "human"),
@@ -77,7 +80,9 @@ def test_a_fitting_value_is_kept(name: str, value: Any) -> None:
         ("render_size", 640),
         ("host", ""),
         ("host", None),
-        ("ssl", ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)),
+        ("ssl", ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)),
+        ("ssl", "certificate.pem"),
+        ("ssl", ("certificate.pem", None)),
         ("scene", "res://main.gd"),
         ("scene", 3),
     ],
@@ -89,6 +94,18 @@ def test_a_value_that_cannot_work_is_named_with_what_would(name: str, value: Any
     assert error.value.where == name
     assert error.value.got == repr(value)
     assert error.value.expected
+
+
+@pytest.mark.parametrize("token", ["", " ", "two\r\nlines", "geheim und süß", " spaces around ", b"bytes", 7])
+def test_a_token_that_fits_into_no_header_is_refused_and_not_shown(token: Any) -> None:
+    with pytest.raises(InvalidOptionError) as error:
+        Options.of({"token": token})
+    assert error.value.where == "token"
+    assert error.value.got == "'another value'"
+
+
+def test_the_token_is_not_in_what_is_printed() -> None:
+    assert "hush" not in repr(Options.of({"token": "hush"}))
 
 
 @pytest.mark.parametrize(("given", "meant"), [("step_lenght", "step_length"), ("max_steps", None), ("Seed", "seed")])

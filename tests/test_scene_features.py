@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import pickle
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from by_hand import ByHand, free_port
 from gymnasium import spaces
 
 import godot_marl
@@ -417,45 +416,6 @@ def test_two_environments_have_two_games(make: MakeEnv) -> None:
 
 
 # -- Games that a person starts ----------------------------------------------------------------------------------------
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
-
-
-class ByHand:
-    """Starts Godot as a person would: without Python's address in the environment."""
-
-    def __init__(self, engine: Engine, project: Path) -> None:
-        self._command = [str(engine.path), "--headless", "--fixed-fps", "60", "--path", str(project)]
-        self._games: list[subprocess.Popen[str]] = []
-
-    def __call__(self, scene: str, *arguments: str, port: int = 1) -> subprocess.Popen[str]:
-        environment = {key: text for key, text in os.environ.items() if not key.startswith("GODOT_MARL_")}
-        game = subprocess.Popen(
-            [*self._command, "--scene", f"res://{scene}.tscn", *arguments],
-            env=environment | {"ADDRESS": f"ws://127.0.0.1:{port}"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self._games.append(game)
-        return game
-
-    def end(self) -> None:
-        for game in self._games:
-            game.kill()
-            game.communicate()
-
-
-@pytest.fixture
-def by_hand(engine: Engine, scenes: Path) -> Iterator[ByHand]:
-    start = ByHand(engine, scenes)
-    yield start
-    start.end()
 
 
 def test_game_that_a_person_starts_plays_and_ends_with_the_environment(

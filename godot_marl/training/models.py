@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.utils import ConstantSchedule
 
-from godot_marl.errors import InvalidOptionError
+from godot_marl.errors import InvalidOptionError, SceneError
 from godot_marl.protocol import AgentDescription, SceneDescription
 from godot_marl.training.settings import CHANGEABLE, Settings
 
 Models = dict[str, OnPolicyAlgorithm]
 
+# A policy's name becomes that of a file, and the scene must not choose where it is.
+_POLICY_NAME = re.compile(r"\w(?:[\w .+-]{0,98}[\w+-])?")
 _ACTION_SPACES = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 
 
@@ -35,9 +38,18 @@ def representatives(scene: SceneDescription) -> dict[str, AgentDescription]:
 
     Raises:
         InvalidOptionError: Agents that share a policy have different spaces, or spaces that PPO cannot learn.
+        SceneError: A policy has a name that no file can have.
     """
     found: dict[str, AgentDescription] = {}
     for agent in scene.agents:
+        if not _POLICY_NAME.fullmatch(agent.policy):
+            raise SceneError(
+                "A policy has a name that no file can have.",
+                where=f"{agent.path}.get_policy_name()",
+                expected="letters, digits, _, -, + and, within the name, dots and spaces: at most 100",
+                got=repr(agent.policy),
+                remedy="Let get_policy_name() answer a name like 'goalkeeper': its model is saved under it.",
+            )
         first = found.setdefault(agent.policy, agent)
         for what, one, other in (
             ("observation space", first.observation_space, agent.observation_space),

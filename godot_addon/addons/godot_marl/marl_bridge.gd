@@ -28,6 +28,9 @@ const _SHARE_OF_TIME := 0.01
 @export_range(0, 100, 1, "or_greater") var settle_frames := 0
 ## Where Python listens, when the game was not started by Python.
 @export var address := "ws://127.0.0.1:8000"
+## The certificate that signs Python's, where [member address] begins with wss://. None: those that
+## the system trusts.
+@export var certificate: X509Certificate
 ## How many seconds to wait for Python before the game closes.
 @export_range(1.0, 600.0, 1.0, "or_greater", "suffix:s") var connect_timeout := 10.0
 
@@ -104,9 +107,18 @@ func _start() -> void:
 		_fail(fault)
 		return
 	var url := OS.get_environment("GODOT_MARL_URL") if started_by_python else address
-	var link := MarlLink.new(url, OS.get_environment("GODOT_MARL_TOKEN"), connect_timeout)
-	if link.open() != OK:
-		_fail("the address %s is none: expected ws://HOST:PORT" % url)
+	var trusted := certificate
+	var file := OS.get_environment("GODOT_MARL_CERTIFICATE")
+	if file:
+		trusted = X509Certificate.new()
+		if trusted.load(file) != OK:
+			_fail("GODOT_MARL_CERTIFICATE names %s, which is no certificate" % file)
+			return
+	var token := OS.get_environment("GODOT_MARL_TOKEN")
+	var link := MarlLink.new(url, token, connect_timeout, trusted)
+	var problem := link.open()
+	if problem:
+		_fail(problem)
 		return
 	_session = MarlSession.new(self, link, _logger)
 	# Before the _physics_process of every node, of new instances of the scene as well.

@@ -8,6 +8,8 @@ const PROTOCOL := 1
 const SUBPROTOCOL := "godot-marl.v1"
 ## The version of this addon.
 const ADDON_VERSION := "0.1.0"
+## The bytes of text that may come with a message after the handshake, clause 1.7.
+const LONGEST_TEXT := 1 << 24
 
 ## The close code for a message that the protocol does not allow, clause 1.6.
 const CLOSE_PROTOCOL := 4002

@@ -92,6 +92,11 @@ func read_seeds(message: PackedByteArray) -> PackedInt64Array:
 	return message.slice(step_size + arenas).to_int64_array()
 
 
+## The bytes of a step request with orders.
+func get_longest_step() -> int:
+	return step_size + arenas * ORDER_SIZE
+
+
 ## What is wrong with a step request, or an empty text.
 func problem_of_step(message: PackedByteArray) -> String:
 	if message.size() < STEP_HEADER or message[0] != KIND_STEP:

@@ -14,23 +14,35 @@ var url := ""
 
 var _socket: MarlSocket
 var _headers: PackedStringArray = ["Sec-WebSocket-Protocol: " + MarlControl.SUBPROTOCOL]
+var _options: TLSOptions
+var _doubt := ""
 var _deadline := 0
 var _last_attempt := 0
 var _last_look := 0
 
 
-func _init(address: String, token: String, timeout: float) -> void:
+## For [param address], with a [param token] unless it is empty. [param certificate] is the one that
+## signs that of a wss address; without one, those that the system trusts do.
+func _init(
+	address: String, token: String, timeout: float, certificate: X509Certificate = null
+) -> void:
 	url = address
+	_options = TLSOptions.client(certificate)
 	_deadline = Time.get_ticks_usec() + int(timeout * 1e6)
 	if token:
 		_headers.append("Authorization: Bearer " + token)
 
 
-## Begins to connect. Anything but OK is an address that cannot be used.
-func open() -> Error:
+## Begins to connect. Answers why the address cannot be used, or an empty text.
+func open() -> String:
 	_last_attempt = Time.get_ticks_usec()
 	_socket = MarlSocket.new()
-	return _socket.open(url, _headers)
+	return _socket.open(url, _headers, _options)
+
+
+## From now on no message may have more than [param size] bytes.
+func limit(size: int) -> void:
+	_socket.longest_message = size
 
 
 ## Takes in what has arrived, and answers how the connection is; call it before everything else.
@@ -48,6 +60,8 @@ func poll() -> State:
 	if _socket.state == MarlSocket.State.CLOSED:
 		if _socket.was_open:
 			return State.LOST
+		if _socket.doubt:
+			_doubt = _socket.doubt
 		if now - _last_attempt > _RETRY_USEC:
 			open()
 	return State.UNREACHABLE if now > _deadline else State.CONNECTING
@@ -58,9 +72,17 @@ func wait() -> void:
 	_socket.wait()
 
 
-## Why Python closed, or an empty text.
-func get_close_reason() -> String:
-	return _socket.close_reason
+## What is wrong with somebody who answers, though not as Python would; or an empty text.
+func get_doubt() -> String:
+	return _doubt
+
+
+## Why the connection is lost; an empty text if Python closed it and gave no reason.
+func describe_end() -> String:
+	var reason := _socket.close_reason
+	if _socket.doubt:
+		return "at %s %s" % [url, reason]
+	return "Python closed the connection: %s" % reason if reason else ""
 
 
 ## True if a message has arrived.
@@ -75,12 +97,12 @@ func receive() -> Variant:
 
 ## Sends a control message.
 func send_text(text: String) -> Error:
-	return _socket.send(MarlSocket.Opcode.TEXT, text.to_utf8_buffer())
+	return _socket.send(MarlFrame.Opcode.TEXT, text.to_utf8_buffer())
 
 
 ## Sends a binary message.
 func send_bytes(bytes: PackedByteArray) -> Error:
-	return _socket.send(MarlSocket.Opcode.BINARY, bytes)
+	return _socket.send(MarlFrame.Opcode.BINARY, bytes)
 
 
 ## Closes, with the reason in at most 123 bytes.

@@ -6,6 +6,8 @@ extends RefCounted
 var arenas: Array[MarlArena] = []
 ## How many physics frames a step has.
 var step_length := 1
+## The bytes that a message of Python may have after the configuration, clause 1.7.
+var longest_message := 0
 ## How many physics frames may pass until it is somebody's turn.
 var turn_frames := 0
 
@@ -57,6 +59,7 @@ func configure(configuration: Dictionary, bridge: MarlBridge) -> MarlProblem:
 		var space := agent.action_space if known else MarlSpace.discrete(1)
 		plans.append(MarlGroupPlan.of_slot(space, agent.group_size))
 	_layout = MarlLayout.new(arenas.size(), plans)
+	longest_message = _layout.get_longest_step() + MarlControl.LONGEST_TEXT
 	if arenas.all(func(arena: MarlArena) -> bool: return arena.is_plain()):
 		_quick_loop = MarlQuickLoop.new(arenas, _changes.any)
 	return null

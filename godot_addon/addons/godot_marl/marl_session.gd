@@ -116,10 +116,12 @@ func _advance() -> bool:
 		MarlLink.State.CONNECTING:
 			return false
 		MarlLink.State.UNREACHABLE:
-			return _fail(_UNREACHABLE % [_link.url, _bridge.connect_timeout])
+			var problem := _UNREACHABLE % [_link.url, _bridge.connect_timeout]
+			var doubt := _link.get_doubt()
+			return _fail("%s At the last attempt, %s." % [problem, doubt] if doubt else problem)
 		MarlLink.State.LOST:
-			var reason := _link.get_close_reason()
-			return _fail("Python closed the connection: %s" % reason) if reason else _end(0)
+			var reason := _link.describe_end()
+			return _fail(reason) if reason else _end(0)
 	if _phase == Phase.CONNECTING:
 		_greet()
 	while _link.has_message():
@@ -168,6 +170,7 @@ func _configure(control: Dictionary) -> void:
 	_has_people = _requests.has_people()
 	if _has_people:
 		_bridge.add_child(MarlKeys.new(_requests.arenas), false, Node.INTERNAL_MODE_BACK)
+	_link.limit(_requests.longest_message)
 	_send("scene", _requests.describe_scene())
 
 

@@ -1,21 +1,16 @@
 class_name MarlSocket
 extends RefCounted
-## The client's side of a WebSocket (RFC 6455) over TCP.
+## The client's side of a WebSocket (RFC 6455).
 ##
 ## Godot's WebSocketPeer sends a message in several pieces, and nothing can wait for it but a loop
 ## that polls. Here a message is one write, and [method wait] sleeps until something arrives.
 
 ## How the connection is.
 enum State { CONNECTING, OPEN, CLOSED }
-## The opcodes of section 5.2.
-enum Opcode { CONTINUATION, TEXT, BINARY, CLOSE = 8, PING, PONG }
 
 const _GUID := "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-const _FIN := 0x80
-const _MASKED := 0x80
-# The upgrade's response is no longer than this, and no message either.
+# The upgrade's response is no longer than this.
 const _LONGEST_RESPONSE := 16_384
-const _LONGEST_MESSAGE := 1 << 26
 
 ## How the connection is, as of the last [method poll].
 var state := State.CONNECTING
@@ -23,8 +18,12 @@ var state := State.CONNECTING
 var was_open := false
 ## Why the other side closed, or what went wrong; empty while nothing has.
 var close_reason := ""
+## What went wrong with an encrypted connection that may yet come about at another attempt.
+var doubt := ""
+## The bytes that a message may have.
+var longest_message := 1 << 26
 
-var _tcp := StreamPeerTCP.new()
+var _stream := MarlStream.new()
 var _request := ""
 var _accept := ""
 var _is_requested := false
@@ -32,26 +31,26 @@ var _inbox := PackedByteArray()
 var _messages: Array[Variant] = []
 # Of a message that comes in several frames.
 var _fragments := PackedByteArray()
-var _fragments_opcode := Opcode.CONTINUATION
+var _fragments_opcode := MarlFrame.Opcode.CONTINUATION
 
 
-## Begins to connect to [param url], ws://HOST:PORT with or without a path, with [param headers]
-## added to the request. Anything but OK is an address that cannot be used.
-func open(url: String, headers: PackedStringArray) -> Error:
-	var parts := RegEx.create_from_string("^ws://(\\[([^\\]]+)\\]|([^:/]+)):(\\d+)(/.*)?$").search(
-		url
-	)
+## Begins to connect to [param url], ws://HOST:PORT or wss://HOST:PORT with or without a path, with
+## [param headers] added to the request. With wss the other side must have a certificate that
+## [param options] trust. Answers what is wrong with the address, or an empty text.
+func open(url: String, headers: PackedStringArray, options: TLSOptions) -> String:
+	var form := RegEx.create_from_string("^(wss?)://(\\[([^\\]]+)\\]|([^:/]+)):(\\d+)(/.*)?$")
+	var parts := form.search(url)
 	if parts == null:
-		return ERR_INVALID_PARAMETER
-	var host := parts.get_string(2) + parts.get_string(3)
+		return "the address %s is none: expected ws://HOST:PORT or wss://HOST:PORT" % url
+	var host := parts.get_string(3) + parts.get_string(4)
 	var address := host if host.is_valid_ip_address() else IP.resolve_hostname(host)
 	if address.is_empty():
-		return ERR_CANT_RESOLVE
+		return "the host of the address %s cannot be found" % url
 	var key := Marshalls.raw_to_base64(Crypto.new().generate_random_bytes(16))
 	_accept = Marshalls.raw_to_base64((key + _GUID).sha1_buffer())
 	var lines: PackedStringArray = [
-		"GET %s HTTP/1.1" % (parts.get_string(5) if parts.get_string(5) else "/"),
-		"Host: %s:%s" % [parts.get_string(1), parts.get_string(4)],
+		"GET %s HTTP/1.1" % (parts.get_string(6) if parts.get_string(6) else "/"),
+		"Host: %s:%s" % [parts.get_string(2), parts.get_string(5)],
 		"Upgrade: websocket",
 		"Connection: Upgrade",
 		"Sec-WebSocket-Version: 13",
@@ -59,37 +58,39 @@ func open(url: String, headers: PackedStringArray) -> Error:
 	]
 	lines.append_array(headers)
 	_request = "\r\n".join(lines) + "\r\n\r\n"
-	return _tcp.connect_to_host(address, parts.get_string(4).to_int())
+	var trust := options if parts.get_string(1) == "wss" else null
+	if _stream.open(address, parts.get_string(5).to_int(), host, trust) != OK:
+		return "the address %s cannot be connected to" % url
+	return ""
 
 
 ## Takes in what has arrived, without waiting.
 func poll() -> void:
 	if state == State.CONNECTING and not _is_requested:
-		_tcp.poll()
-		if _tcp.get_status() == StreamPeerTCP.STATUS_CONNECTING:
-			return
+		match _stream.poll_opening():
+			MarlStream.State.OPENING:
+				return
+			MarlStream.State.LOST:
+				doubt = _stream.problem
+				_lose(doubt if _stream.is_hopeless else "")
+				return
 		_is_requested = true
-		_tcp.set_no_delay(true)
 		_write(_request.to_utf8_buffer())
-	if state == State.CLOSED:
-		return
-	var size := _tcp.get_available_bytes()
-	if size > 0:
-		_take(_tcp.get_data(size))
+	if state != State.CLOSED:
+		_take(_stream.take_arrived())
 
 
 ## Sleeps until something arrives, or the connection is lost. There is no deadline: whoever waits
 ## for ever is ended by the other side.
 func wait() -> void:
 	if state != State.CLOSED:
-		_take(_tcp.get_data(1))
+		_take(_stream.wait())
 		poll()
 
 
 ## True once the other side has gone; [method poll] does not see that.
 func is_lost() -> bool:
-	_tcp.poll()
-	return _tcp.get_status() != StreamPeerTCP.STATUS_CONNECTED
+	return _stream.is_lost()
 
 
 ## True if there is a message to take.
@@ -103,26 +104,8 @@ func take_message() -> Variant:
 
 
 ## Sends a message.
-func send(opcode: Opcode, payload: PackedByteArray) -> Error:
-	var size := payload.size()
-	var frame := PackedByteArray()
-	# Masked, as a client must, with a mask of zeros: there is no proxy here to be protected.
-	if size < 126:
-		frame.resize(6)
-		frame[1] = _MASKED | size
-	elif size < 0x10000:
-		frame.resize(8)
-		frame[1] = _MASKED | 126
-		frame[2] = size >> 8
-		frame[3] = size & 0xFF
-	else:
-		frame.resize(14)
-		frame[1] = _MASKED | 127
-		for i in 8:
-			frame[2 + i] = size >> (56 - 8 * i) & 0xFF
-	frame[0] = _FIN | opcode
-	frame.append_array(payload)
-	return _write(frame)
+func send(opcode: MarlFrame.Opcode, payload: PackedByteArray) -> Error:
+	return _write(MarlFrame.of(opcode, payload))
 
 
 ## Closes, with a close code and the reason in at most 123 bytes.
@@ -130,13 +113,13 @@ func close(code: int, reason: String) -> void:
 	if state == State.OPEN:
 		var payload: PackedByteArray = [code >> 8, code & 0xFF]
 		payload.append_array(reason.to_utf8_buffer())
-		send(Opcode.CLOSE, payload.slice(0, 125))
+		send(MarlFrame.Opcode.CLOSE, payload.slice(0, 125))
 	state = State.CLOSED
-	_tcp.disconnect_from_host()
+	_stream.close()
 
 
 func _write(bytes: PackedByteArray) -> Error:
-	var error := _tcp.put_data(bytes)
+	var error := _stream.put(bytes)
 	if error != OK:
 		_lose("")
 	return error
@@ -152,6 +135,8 @@ func _take(answer: Array) -> void:
 		_lose("")
 		return
 	var bytes: PackedByteArray = answer[1]
+	if bytes.is_empty():
+		return
 	if _inbox.is_empty():
 		_inbox = bytes
 	else:
@@ -192,7 +177,7 @@ func _take_frame() -> bool:
 		begin = 4
 	elif size == 127:
 		begin = 10
-	if _inbox[1] & _MASKED or _inbox[0] & 0x70:
+	if _inbox[1] & MarlFrame.MASKED or _inbox[0] & 0x70:
 		_refuse("a frame that is masked, or uses an extension")
 		return false
 	if _inbox.size() < begin:
@@ -201,7 +186,7 @@ func _take_frame() -> bool:
 		size = 0
 		for i in range(2, begin):
 			size = size << 8 | _inbox[i]
-	if size < 0 or size + _fragments.size() > _LONGEST_MESSAGE:
+	if size < 0 or size + _fragments.size() > longest_message:
 		_refuse("a message that is too large")
 		return false
 	if _inbox.size() < begin + size:
@@ -210,31 +195,33 @@ func _take_frame() -> bool:
 	var first := _inbox[0]
 	# Mostly the frame is all that there is.
 	_inbox = PackedByteArray() if _inbox.size() == begin + size else _inbox.slice(begin + size)
-	_take_payload(first & 0x0F, first & _FIN != 0, payload)
+	_take_payload(first & 0x0F, first & MarlFrame.FIN != 0, payload)
 	return true
 
 
 func _take_payload(opcode: int, is_last: bool, payload: PackedByteArray) -> void:
 	match opcode:
-		Opcode.TEXT, Opcode.BINARY when _fragments_opcode == Opcode.CONTINUATION:
+		MarlFrame.Opcode.TEXT, MarlFrame.Opcode.BINARY when (
+			_fragments_opcode == MarlFrame.Opcode.CONTINUATION
+		):
 			if is_last:
 				_deliver(opcode, payload)
 			else:
-				_fragments_opcode = opcode as Opcode
+				_fragments_opcode = opcode as MarlFrame.Opcode
 				_fragments = payload
-		Opcode.CONTINUATION when _fragments_opcode != Opcode.CONTINUATION:
+		MarlFrame.Opcode.CONTINUATION when _fragments_opcode != MarlFrame.Opcode.CONTINUATION:
 			_fragments.append_array(payload)
 			if is_last:
 				_deliver(_fragments_opcode, _fragments)
-				_fragments_opcode = Opcode.CONTINUATION
+				_fragments_opcode = MarlFrame.Opcode.CONTINUATION
 				_fragments = PackedByteArray()
-		Opcode.CLOSE:
-			send(Opcode.CLOSE, payload.slice(0, 2))
+		MarlFrame.Opcode.CLOSE:
+			send(MarlFrame.Opcode.CLOSE, payload.slice(0, 2))
 			_lose(payload.slice(2).get_string_from_utf8())
-			_tcp.disconnect_from_host()
-		Opcode.PING:
-			send(Opcode.PONG, payload)
-		Opcode.PONG:
+			_stream.close()
+		MarlFrame.Opcode.PING:
+			send(MarlFrame.Opcode.PONG, payload)
+		MarlFrame.Opcode.PONG:
 			pass
 		_:
 			_refuse("a frame that does not belong here")
@@ -242,7 +229,7 @@ func _take_payload(opcode: int, is_last: bool, payload: PackedByteArray) -> void
 
 func _deliver(opcode: int, payload: PackedByteArray) -> void:
 	_messages.append(
-		payload.get_string_from_utf8() if opcode == Opcode.TEXT else payload as Variant
+		payload.get_string_from_utf8() if opcode == MarlFrame.Opcode.TEXT else payload as Variant
 	)
 
 
