@@ -88,8 +88,8 @@ class WorkerPool:
         return scenes[0]
 
     def _new_worker(self, index: int) -> Worker:
-        cpu = self._cpus[index]
-        return Worker(self._game, self._options, self._arenas, self._layout, is_alone=self._count == 1, cpu=cpu)
+        number = None if self._count == 1 else index
+        return Worker(self._game, self._options, self._arenas, self._layout, number=number, cpu=self._cpus[index])
 
     def _check_scene(self, scene: SceneDescription) -> None:
         """Check that a game is like the first one.

@@ -252,7 +252,7 @@ class RestartingPool(WorkerPool):
         arenas = f"arena {first}" if self._arenas == 1 else f"arenas {first} to {first + self._arenas - 1}"
         error = errors.WorkerRestartError(
             "A worker was lost again and again; it is not replaced any more.",
-            where=f"worker {index} ({arenas}): {fault.where}",
+            where=f"{arenas} of {fault.where}",
             expected=f"a game that lasts for {LEAST_STEPS} steps, and for {LEAST_ARENA_STEPS} of all its arenas",
             got=f"{limit.in_vain} in a row that did not ({limit.restarts} restarts in all); the last fault: "
             f"{fault.what} {fault.got}",

@@ -48,7 +48,7 @@ class Worker:
         options: The environment's options.
         arenas: How many copies of the scene it hosts.
         layout: Where they are: "separate", each in a world of its own, or "shared", side by side in one.
-        is_alone: False if other workers are waited for as well, which need the cores.
+        number: Which of several workers it is, which need the cores together; None if it is alone.
         cpu: The processor to keep the game on; None for all.
     """
 
@@ -59,14 +59,14 @@ class Worker:
         arenas: int = 1,
         layout: str = "separate",
         *,
-        is_alone: bool = True,
+        number: int | None = None,
         cpu: int | None = None,
     ) -> None:
         self._game = game
         self._options = options
         self._process: GameProcess | None = None
         self._link: Link | None = None
-        self._is_alone = is_alone
+        self._number = number
         self._cpu = cpu
         self._where = "the game"
         self._owner = os.getpid()
@@ -117,7 +117,7 @@ class Worker:
         token = self._options.token
         if launch is not None:
             token = token or secrets.token_urlsafe(24)
-            self._where = launch.where
+            self._where = launch.where if self._number is None else f"worker {self._number}, {launch.where}"
             self._may_have_bridge = launch.may_have_bridge
         port = self._options.port
         if port is None:
@@ -130,7 +130,7 @@ class Worker:
                 logger.warning("waiting for a game on %s: start it now, for example with Play", listener.url)
             deadline = time.monotonic() + self._start_timeout
             self._link = self._accept(listener, deadline)
-            if not self._is_alone:
+            if self._number is not None:
                 self._link.spin_seconds = 0.0
         finally:
             listener.close()

@@ -86,7 +86,7 @@ def test_readme_names_every_option() -> None:
     from godot_marl.options import Options
 
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    missing = [name for name in Options.__dataclass_fields__ if f"`{name}`" not in text and name != "ssl"]
+    missing = [name for name in Options.__dataclass_fields__ if f"`{name}`" not in text]
     assert missing == []
 
 

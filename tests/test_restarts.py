@@ -341,8 +341,9 @@ def test_without_the_option_a_killed_worker_is_an_error_in_pictures_too(vector: 
     env = vector("walker", processes=2, render_mode="rgb_array", step_timeout=30.0, restart_workers=False)
     env.reset(seed=1)
     kill(mark, games_of(env)[1])
-    with pytest.raises(errors.GameExitedError):
+    with pytest.raises(errors.GameExitedError) as raised:
         env.render()
+    assert (raised.value.where or "").startswith("worker 1, ")
     assert leaves_nothing(mark)
     with pytest.raises(errors.ResetNeededError):
         env.step(np.ones(2, int))
@@ -369,7 +370,7 @@ def test_a_game_that_always_ends_at_once_is_given_up(
     error = raised.value
     assert str(error) == (
         "A worker was lost again and again; it is not replaced any more.\n"
-        f"  where: worker 1 (arena 1): {scenes} (res://answering.tscn)\n"
+        f"  where: arena 1 of worker 1, {scenes} (res://answering.tscn)\n"
         "  expected: a game that lasts for 10 steps, and for 100 of all its arenas\n"
         "  got: 3 in a row that did not (3 restarts in all); the last fault: The game ended while Python was waiting "
         "for an answer. exit status 3; it printed nothing\n"
