@@ -46,10 +46,9 @@ def project(engine: Engine, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pack(engine: Engine, project: Path, folder: Path) -> Path:
-    target = folder / "packs" / STRANGE / f"{STRANGE}.pck"
-    target.parent.mkdir(parents=True)
-    return export(engine, project, target)
+def source(project: Path, folder: Path) -> Path:
+    """A copy to export from: its presets would be a reason to import the project again."""
+    return Path(shutil.copytree(project, folder / "source" / STRANGE))
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +56,30 @@ def template(engine: Engine, folder: Path) -> Path:
     return export_template(engine, folder / "template")
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["pack beside", "pack inside"])
-def exported(engine: Engine, project: Path, folder: Path, template: Path, request: pytest.FixtureRequest) -> Path:
-    target = folder / ("inside" if request.param else "beside") / STRANGE / "Möwe's game.x86_64"
+@pytest.fixture(scope="module")
+def beside(engine: Engine, source: Path, folder: Path, template: Path) -> Path:
+    """An exported program with a pack beside it."""
+    target = folder / "beside" / STRANGE / "Möwe's game.x86_64"
     target.parent.mkdir(parents=True)
-    export(engine, project, target, template, embed=request.param)
-    assert target.with_suffix(".pck").exists() != request.param
+    export(engine, source, target, template)
+    assert target.with_suffix(".pck").is_file()
     return target
+
+
+@pytest.fixture(scope="module")
+def inside(engine: Engine, source: Path, folder: Path, template: Path) -> Path:
+    """An exported program that is one file."""
+    target = folder / "inside" / STRANGE / "game"
+    target.parent.mkdir(parents=True)
+    export(engine, source, target, template, embed=True)
+    assert list(target.parent.iterdir()) == [target]
+    return target
+
+
+@pytest.fixture(params=["beside", "inside"])
+def exported(request: pytest.FixtureRequest) -> Path:
+    program: Path = request.getfixturevalue(request.param)
+    return program
 
 
 def play(game: str | Path | None = None, **options: Any) -> list[tuple[Any, ...]]:
@@ -109,7 +125,9 @@ def test_a_command_plays_the_same(engine: Engine, project: Path, expected: list[
     assert play(command=shlex.join(command) if as_text else command) == expected
 
 
-def test_a_pack_plays_the_same(pack: Path, expected: list[Any]) -> None:
+def test_a_pack_plays_the_same(beside: Path, expected: list[Any], tmp_path: Path) -> None:
+    pack = tmp_path / f"{STRANGE}.pck"
+    shutil.copy(beside.with_suffix(".pck"), pack)
     assert play(pack) == expected
 
 
