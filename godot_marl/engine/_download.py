@@ -36,8 +36,8 @@ Told = Callable[[int, int | None], None]
 """Called with the bytes that are there, and those that there will be, or None if the server does not say."""
 
 
-class NotThereError(EngineInstallError):
-    """The server has no such file."""
+class NotThereError(Exception):
+    """The server has no such file: what that means, the caller knows."""
 
 
 class _BrokenError(Exception):
@@ -162,8 +162,9 @@ def _open(url: str, headers: dict[str, str]) -> Any:
                 return _open(url, {name: text for name, text in headers.items() if name not in ("Range", "If-Range")})
             if error.code in _PASSING:
                 raise _BrokenError(_reason(error)) from error
-            kind = NotThereError if error.code in (404, 410) else EngineInstallError
-            raise kind(
+            if error.code in (404, 410):
+                raise NotThereError(_reason(error)) from error
+            raise EngineInstallError(
                 "The server refuses a download.",
                 where=url,
                 expected="the file",

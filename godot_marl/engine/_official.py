@@ -118,7 +118,7 @@ class OfficialProvider:
                 f"There is no Godot release {self.release}.",
                 where=url,
                 expected="the sums of a release",
-                got=error.got,
+                got=str(error),
                 remedy=f"choose a version from {_ARCHIVE_PAGE}, such as --version {DEFAULT_VERSION}",
             ) from error
         for line in text.splitlines():
@@ -144,7 +144,16 @@ class OfficialProvider:
                 report(Progress("download [MB]", done, None if total is None else -(-total // _MEGABYTE)))
                 shown = done
 
-        download(url, part, told)
+        try:
+            download(url, part, told)
+        except NotThereError as error:
+            raise EngineInstallError(
+                "The server has the release, but not its archive for this machine.",
+                where=url,
+                expected="the archive whose sum is published beside it",
+                got=str(error),
+                remedy=f"try another mirror or version; see {_ARCHIVE_PAGE}",
+            ) from error
 
     @staticmethod
     def _check_sum(url: str, part: Path, expected: str) -> None:
