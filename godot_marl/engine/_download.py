@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from godot_marl.engine._model import BY_HAND
 from godot_marl.errors import EngineInstallError
 from godot_marl.version import __version__
 
@@ -90,7 +91,8 @@ def _persistently(url: str, attempt: Callable[[], _T]) -> _T:
                     where=url,
                     expected="the whole file",
                     got=f"{error}, in {len(_PAUSES) + 1} tries",
-                    remedy="check the network and run `godot-marl engine install` again: it goes on where it stopped",
+                    remedy="check the network and run `godot-marl engine install` again: it goes on where it stopped; "
+                    f"or {BY_HAND}",
                 ) from error
             _log.info("%s: %s; trying again in %g s", url, error, pause)
             time.sleep(pause)

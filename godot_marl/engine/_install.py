@@ -120,7 +120,7 @@ def install_engine(
 def _install(provider: Provider, target: Path, tell: Report) -> Engine:
     # Without somebody who is told how far it is, this is all that explains the wait.
     level = logging.INFO if tell is not _ignore else logging.WARNING
-    _log.log(level, "no Godot was found: installing one into %s from %s", target, provider.name)
+    _log.log(level, "installing Godot into %s from %s", target, provider.name)
     # Beside the target, as only a rename within one file system is atomic. Not by `tempfile`: its folders are closed
     # to other users, and a cache can be shared.
     new = target.with_name(_NEW + uuid.uuid4().hex)
