@@ -216,7 +216,10 @@ class Arena:
         self.check_reset("render")
         mode = self.options.render_mode
         if mode is None:
-            gymnasium.logger.warn("render() was called, but the environment was made without a render_mode")
+            gymnasium.logger.warn(
+                "render() was called, but the environment was made without a render_mode: make it with "
+                "render_mode='rgb_array', which needs no display, or render_mode='human'"
+            )
             return None
         if mode == "human" and not self._frames.is_wanted:
             return None

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import plistlib
 import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from xml.parsers.expat import ExpatError
 
 from godot_marl.engine import ensure_engine
 from godot_marl.errors import GameNotFoundError, InvalidOptionError, MissingDependencyError
 from godot_marl.options import Game, Options
 from godot_marl.process import GameProcess
-from godot_marl.project import Project
+from godot_marl.project import Project, check_path
 from godot_marl.tls import certificate_to_trust
 
 logger = logging.getLogger(__name__)
@@ -41,7 +44,8 @@ def plan_launch(game: Game, options: Options) -> Launch:
     """Find the engine and the command for a game; imports a project whose cache is out of date.
 
     Args:
-        game: A project folder, an exported executable, or a .pck file; None where `options.command` is given.
+        game: A project folder or its project.godot, an exported executable (on macOS the .app), or a .pck file; None
+            where `options.command` is given.
         options: The environment's options.
 
     Raises:
@@ -55,17 +59,25 @@ def plan_launch(game: Game, options: Options) -> Launch:
     if game is None:
         raise InvalidOptionError("No game was given.", where="game", expected="a game or a command", got="None")
     path = Path(game).expanduser()
+    if _is_bundle(path):
+        path = _program_of(path)
     if path.is_dir() or not path.exists():
         return _plan_project(path, options)
     if path.name == "project.godot":
         return _plan_project(path.parent, options)
-    if options.scene is not None and path.suffix != ".pck":
+    is_pack = path.suffix.lower() == ".pck"
+    if options.scene is not None and not is_pack:
         raise InvalidOptionError(
             "An exported game runs its own main scene.", where="scene", expected="None", got=repr(options.scene)
         )
-    if path.suffix == ".pck":
+    if is_pack:
         engine = ensure_engine(options.engine)
-        command = [str(engine.path), "--main-pack", str(path.absolute()), *_arguments(options, _DEFAULT_FPS)]
+        command = [
+            str(engine.path),
+            "--main-pack",
+            str(check_path(path.absolute())),
+            *_arguments(options, _DEFAULT_FPS),
+        ]
         if options.scene:
             command += ["--scene", options.scene]
         return Launch(tuple(command), True, str(path))
@@ -75,6 +87,7 @@ def plan_launch(game: Game, options: Options) -> Launch:
             where=str(path),
             expected="a project folder, an exported executable, or a .pck file",
             got="a file that cannot be executed",
+            remedy="If it is an exported game, mark it as executable: some archives lose that (chmod +x FILE).",
         )
     return Launch((str(path.absolute()), *_arguments(options, _DEFAULT_FPS)), True, str(path))
 
@@ -111,10 +124,56 @@ def _plan_command(game: Game, options: Options) -> Launch:
             got=f"game={os.fspath(game)!r}",
         )
     given = options.command
-    command = shlex.split(given) if isinstance(given, str) else [os.fspath(part) for part in given or ()]
+    command = split_command(given) if isinstance(given, str) else [os.fspath(part) for part in given or ()]
     if not command:
         raise InvalidOptionError("The command is empty.", where="command", expected="a program", got=repr(given))
     return Launch(tuple(command), True, shlex.join(command))
+
+
+def split_command(text: str, *, for_windows: bool = sys.platform == "win32") -> list[str]:
+    """Split a command line as the system's shell would; on Windows a backslash is part of a path.
+
+    Raises:
+        InvalidOptionError: A quotation mark is not closed.
+    """
+    words = shlex.shlex(text, posix=True, punctuation_chars=False)
+    words.whitespace_split = True
+    words.commenters = ""
+    if for_windows:
+        words.escape = ""
+        words.quotes = '"'
+    try:
+        return list(words)
+    except ValueError as error:
+        raise InvalidOptionError(
+            "The command cannot be split into words.",
+            where="command",
+            expected="quotation marks in pairs",
+            got=repr(text),
+            remedy="Give a list of words.",
+        ) from error
+
+
+def _is_bundle(path: Path) -> bool:
+    """Whether this is an exported game of macOS, which is a folder."""
+    return path.suffix.lower() == ".app" and (path / "Contents").is_dir()
+
+
+def _program_of(bundle: Path) -> Path:
+    contents = bundle / "Contents"
+    name = bundle.stem
+    with contextlib.suppress(OSError, ValueError, ExpatError, KeyError, TypeError):
+        name = str(plistlib.loads((contents / "Info.plist").read_bytes())["CFBundleExecutable"])
+    program = contents / "MacOS" / name
+    if not program.is_file():
+        raise GameNotFoundError(
+            "This .app has no program in it.",
+            where=str(bundle),
+            expected=f"Contents/MacOS/{name}",
+            got="no such file",
+            remedy="Export the game again.",
+        )
+    return program
 
 
 def _plan_project(folder: Path, options: Options) -> Launch:

@@ -25,6 +25,23 @@ _REFERENCE = re.compile(r'"\*?res://([^"]+)"')
 _BRIDGE = re.compile(r"marl_bridge\.gd|\bMarlBridge\b")
 
 
+def check_path(path: Path) -> Path:
+    """The same path, if Godot can be given it as an argument.
+
+    Raises:
+        GameNotFoundError: Godot would look for another one.
+    """
+    if "%20" in str(path):
+        raise GameNotFoundError(
+            "Godot takes %20 in a path for a space.",
+            where=str(path),
+            expected="a path without %20",
+            got=path.name,
+            remedy="Rename the folder or the file.",
+        )
+    return path
+
+
 class Project:
     """A folder with a project.godot.
 
@@ -36,7 +53,7 @@ class Project:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder).absolute()
+        self.folder = check_path(Path(folder).absolute())
         settings = self.folder / "project.godot"
         if not settings.is_file():
             raise GameNotFoundError(

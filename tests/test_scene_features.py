@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from by_hand import ByHand, free_port
+from exporting import export
 from gymnasium import spaces
 
 import godot_marl
@@ -472,17 +473,10 @@ def test_exported_game_gets_no_argument_that_a_release_build_refuses(
 
 @pytest.fixture(scope="module")
 def pack(engine: Engine, tmp_path_factory: pytest.TempPathFactory, scenes: Path) -> Path:
-    """The test scenes as a .pck file. (An exported game needs the export templates too, which are not everywhere.)"""
+    """The test scenes as a .pck file."""
     project = tmp_path_factory.mktemp("pack") / "scenes"
     shutil.copytree(scenes, project, ignore=shutil.ignore_patterns("broken"))
-    options = ['export_filter="all_resources"', *(f'{key}=""' for key in ("include_filter", "exclude_filter"))]
-    preset = ["[preset.0]", 'name="Linux"', 'platform="Linux"', *options, 'export_path=""', "[preset.0.options]"]
-    (project / "export_presets.cfg").write_text("\n".join(preset) + "\n")
-    target = project.parent / "game.pck"
-    command = [str(engine.path), "--headless", "--path", str(project), "--export-pack", "Linux", str(target)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100, check=False)
-    assert target.is_file(), done.stdout + done.stderr
-    return target
+    return export(engine, project, project.parent / "game.pck")
 
 
 def test_pack_runs_its_main_scene_or_another(pack: Path) -> None:

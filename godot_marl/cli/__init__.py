@@ -10,6 +10,7 @@ import click
 from godot_marl.cli.addon import addon_command
 from godot_marl.cli.bench import bench_command
 from godot_marl.cli.check import check_command
+from godot_marl.cli.doctor import doctor_command
 from godot_marl.cli.engine import engine_command
 from godot_marl.cli.evaluate import evaluate_command
 from godot_marl.cli.play import play_command
@@ -45,6 +46,7 @@ def main(verbose: bool) -> None:
 main.add_command(addon_command)
 main.add_command(bench_command)
 main.add_command(check_command)
+main.add_command(doctor_command)
 main.add_command(engine_command)
 main.add_command(evaluate_command)
 main.add_command(play_command)

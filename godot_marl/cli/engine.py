@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from godot_marl.engine import Engine, Progress, ensure_engine, find_engine, install_engine
+from godot_marl.engine import (
+    Engine,
+    Progress,
+    ProviderName,
+    choose_providers,
+    ensure_engine,
+    find_engine,
+    install_engine,
+)
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -35,13 +43,27 @@ def path_command() -> None:
 
 @engine_command.command("install")
 @click.option("--force", is_flag=True, help="Install into the cache folder even if there is an engine already.")
-def install_command(force: bool) -> None:
+@click.option(
+    "--provider",
+    type=click.Choice(["auto", "debian", "official"]),
+    default="auto",
+    show_default=True,
+    help="Where Godot comes from. auto: Debian's packages where apt has them, else the Godot project.",
+)
+@click.option("--version", help="Release of the Godot project, such as 4.6.3; implies --provider official.")
+def install_command(force: bool, provider: ProviderName, version: str | None) -> None:
     """Install Godot into your cache folder, unless there is an engine already.
 
-    Nothing of the system is changed, and no administrator rights are needed.
+    With --provider or --version, unless this one is installed already. Nothing of the system is changed, and no
+    administrator rights are needed. GODOT_MARL_ENGINE_URL names a mirror of the Godot project's releases.
     """
+    is_named = provider != "auto" or version is not None
     with ProgressBars() as bars:
-        engine = install_engine(bars.report, force=True) if force else ensure_engine(report=bars.report)
+        if force or is_named:
+            chosen = choose_providers(provider, version)
+            engine = install_engine(bars.report, force=force, providers=chosen, only_from=is_named)
+        else:
+            engine = ensure_engine(report=bars.report)
     click.echo("Installed." if bars.used else "There is an engine already: nothing to do.")
     _show(engine)
     used = find_engine()
@@ -72,7 +94,7 @@ class ProgressBars:
     def report(self, progress: Progress) -> None:
         """Show a step."""
         if not self.used:
-            click.echo("Installing Godot for you (about 150 MB to download, 500 MB on disk) ...", err=True)
+            click.echo("Installing Godot for you (70 to 150 MB to download, up to 500 MB on disk) ...", err=True)
             self.used = True
         if progress.stage != self._stage:
             self._close()

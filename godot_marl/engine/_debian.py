@@ -117,18 +117,8 @@ class DebianProvider:
 
     def _download(self, work: Path, report: Report) -> list[Path]:
         """Return the verified packages, in a folder inside `work`."""
-        apt = _prepare(work)
         report(Progress("package lists"))
-        mirrors = find_mirrors()
-        for position, mirror in enumerate(mirrors):
-            _write_source(work, mirror)
-            try:
-                _checked([*apt, "update"], "Debian's package lists could not be read.", timeout=_LISTS_TIMEOUT)
-                break
-            except EngineInstallError as error:
-                if position == len(mirrors) - 1:
-                    raise
-                _log.info("trying the next mirror: %s", error.got)
+        apt = prepare_apt(work)
         install = [*apt, "--download-only", "install", *PACKAGES]
         what = "Debian's packages could not be downloaded."
         planned = _checked([*install, "--print-uris"], what, timeout=_ASK_TIMEOUT)
@@ -148,6 +138,26 @@ class DebianProvider:
         if not archives:
             raise EngineInstallError(what, where="apt-get", expected=f"{total} packages", got="none", remedy=BY_HAND)
         return archives
+
+
+def prepare_apt(work: Path) -> list[str]:
+    """Return an apt-get command with a state of its own in `work`, that has read the package lists of `testing`.
+
+    Raises:
+        EngineInstallError: No mirror could be read.
+    """
+    apt = _prepare(work)
+    mirrors = find_mirrors()
+    for position, mirror in enumerate(mirrors):
+        _write_source(work, mirror)
+        try:
+            _checked([*apt, "update"], "Debian's package lists could not be read.", timeout=_LISTS_TIMEOUT)
+            break
+        except EngineInstallError as error:
+            if position == len(mirrors) - 1:
+                raise
+            _log.info("trying the next mirror: %s", error.got)
+    return apt
 
 
 def find_mirrors() -> list[str]:

@@ -15,8 +15,9 @@ from filelock import FileLock, Timeout
 from godot_marl.engine import _manifest
 from godot_marl.engine._debian import DebianProvider
 from godot_marl.engine._find import find_installed, probe, search
-from godot_marl.engine._model import BY_HAND, Engine, Progress, Provider, Report
-from godot_marl.errors import EngineError, EngineInstallError
+from godot_marl.engine._model import BY_HAND, Engine, Progress, Provider, ProviderName, Report
+from godot_marl.engine._official import OfficialProvider
+from godot_marl.errors import EngineError, EngineInstallError, InvalidOptionError
 
 _log = logging.getLogger("godot_marl.engine")
 
@@ -29,8 +30,33 @@ _OLD = ".replaced-"
 
 
 def default_providers() -> tuple[Provider, ...]:
-    """Return the ways to get Godot, best first."""
-    return (DebianProvider(),)
+    """Return the ways to get Godot, best first: Debian's brings all that it needs, a renderer too."""
+    return (DebianProvider(), OfficialProvider())
+
+
+def choose_providers(name: ProviderName = "auto", version: str | None = None) -> tuple[Provider, ...]:
+    """Return the ways to get Godot that a user asked for.
+
+    Args:
+        name: "debian", "official", or "auto": `default_providers`, or the official one where a version is given.
+        version: A release of the Godot project, such as "4.6.3"; None for the one that was tested.
+
+    Raises:
+        InvalidOptionError: There is no such version, or Debian was to choose one.
+    """
+    if name == "debian":
+        if version is not None:
+            raise InvalidOptionError(
+                "Debian has one version of Godot at a time.",
+                where="version",
+                expected="None with the provider debian",
+                got=repr(version),
+                remedy="leave it out, or choose the provider official",
+            )
+        return (DebianProvider(),)
+    if name == "official" or version is not None:
+        return (OfficialProvider() if version is None else OfficialProvider(version),)
+    return tuple(default_providers())
 
 
 def ensure_engine(engine: str | os.PathLike[str] | None = None, *, report: Report | None = None) -> Engine:
@@ -50,7 +76,11 @@ def ensure_engine(engine: str | os.PathLike[str] | None = None, *, report: Repor
 
 
 def install_engine(
-    report: Report | None = None, *, force: bool = False, providers: Sequence[Provider] | None = None
+    report: Report | None = None,
+    *,
+    force: bool = False,
+    providers: Sequence[Provider] | None = None,
+    only_from: bool = False,
 ) -> Engine:
     """Install Godot into the user's cache, unless an installed one that works is there.
 
@@ -61,6 +91,7 @@ def install_engine(
         report: Told how far it is.
         force: Install even if there is one, and replace it.
         providers: The ways to get Godot, the first that fits is taken; None is what godot-marl knows.
+        only_from: Replace an installed engine too if it came from none of these providers.
 
     Raises:
         EngineInstallError: No provider fits this machine, or it failed.
@@ -71,9 +102,11 @@ def install_engine(
         target.parent.mkdir(parents=True, exist_ok=True)
         with _lock(target.parent / "install.lock", tell):
             _remove_remains(target.parent)
-            if not force and (installed := _working()) is not None:
+            chosen = default_providers() if providers is None else providers
+            fits = not only_from or _manifest.provider() in [provider.name for provider in chosen]
+            if not force and fits and (installed := _working()) is not None:
                 return installed
-            return _install(_fitting(default_providers() if providers is None else providers), target, tell)
+            return _install(_fitting(chosen), target, tell)
     except OSError as error:
         raise EngineInstallError(
             "The engine could not be installed.",
@@ -87,7 +120,7 @@ def install_engine(
 def _install(provider: Provider, target: Path, tell: Report) -> Engine:
     # Without somebody who is told how far it is, this is all that explains the wait.
     level = logging.INFO if tell is not _ignore else logging.WARNING
-    _log.log(level, "no Godot was found: installing one into %s from %s", target, provider.name)
+    _log.log(level, "installing Godot into %s from %s", target, provider.name)
     # Beside the target, as only a rename within one file system is atomic. Not by `tempfile`: its folders are closed
     # to other users, and a cache can be shared.
     new = target.with_name(_NEW + uuid.uuid4().hex)

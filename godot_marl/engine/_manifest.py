@@ -25,6 +25,11 @@ def installed_folder() -> Path:
     return engines_folder() / "installed"
 
 
+def downloads_folder() -> Path:
+    """Return the folder for archives of which only a part has come; it need not exist."""
+    return engines_folder() / "downloads"
+
+
 def write(folder: Path, executable: Path, *, provider: str, version: str) -> None:
     """Describe the engine in a folder that will become `installed_folder()`.
 
@@ -35,6 +40,15 @@ def write(folder: Path, executable: Path, *, provider: str, version: str) -> Non
     inside = executable.relative_to(folder).as_posix()
     content = {"executable": inside, "provider": provider, "version": version}
     (folder / _FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def provider() -> str | None:
+    """Return the name of the provider that the installed engine came from, or None if that is not known."""
+    try:
+        content = json.loads((installed_folder() / _FILE).read_text(encoding="utf-8"))
+        return str(content["provider"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def read() -> Path | None:

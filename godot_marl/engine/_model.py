@@ -21,6 +21,8 @@ BY_HAND = (
 
 Source: TypeAlias = Literal["option", "GODOT_MARL_ENGINE", "PATH", "installed"]
 
+ProviderName: TypeAlias = Literal["auto", "debian", "official"]
+
 # "4.6.3.stable.debian4.6.3+ds-2", "4.5.stable.official.876b29033", "4.5.beta1.mono.official". The word after the
 # numbers is what sets it apart from the version of any other program.
 _VERSION = re.compile(r"^(\d+)\.(\d+)(?:\.(\d+))?\.[a-z]\w*(?:\.\S*)?$")
@@ -85,7 +87,7 @@ class Provider(Protocol):
 
         Args:
             folder: An empty folder, which will be renamed when everything is there: nothing inside may depend on its
-                name, and nothing outside may be changed.
+                name, and nothing outside may be changed but the cache's folder of downloads.
             report: Told at every step.
 
         Returns:

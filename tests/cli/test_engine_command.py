@@ -2,10 +2,12 @@
 
 import pytest
 from click.testing import CliRunner
+from release_server import ReleaseServer, zipped
 
 from godot_marl.cli.engine import engine_command
 from godot_marl.engine import Progress, _install
-from godot_marl.errors import EngineInstallError, EngineNotFoundError
+from godot_marl.engine._official import OfficialProvider
+from godot_marl.errors import EngineInstallError, EngineNotFoundError, InvalidOptionError
 
 VERSION = "4.6.stable.official.a"
 
@@ -81,6 +83,39 @@ def test_force_says_what_comes_first(machine):
     result = run("install", "--force")
     assert result.stdout.startswith("Installed.\n")
     assert result.stdout.endswith(f"Note: {path} (PATH) comes first and is the one that will be used.\n")
+
+
+def test_a_version_comes_from_the_godot_project_and_replaces_another(machine, monkeypatch):
+    with ReleaseServer() as server:
+        monkeypatch.setenv("GODOT_MARL_ENGINE_URL", server.url)
+        for version in ("4.6.1", "4.5"):
+            name = OfficialProvider(version).archive
+            script = f"#!/bin/sh\necho {version}.stable.official.a\n"
+            server.site.publish(f"{version}-stable", {name: zipped({name.removesuffix(".zip"): script})})
+        assert run("install").stdout.startswith("Installed.\n")
+        for arguments in (["--version", "4.6.1"], ["--version", "4.5"], ["--provider", "official", "--version", "4.5"]):
+            result = run("install", *arguments)
+            assert f"version  {arguments[-1]}.stable.official.a\n" in result.stdout
+        assert result.stdout.startswith("There is an engine already: nothing to do.\n")
+        assert len(server.site.asked) == 2
+        # Without a wish, any engine will do.
+        assert "version  4.5.stable.official.a\n" in run("install").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "where"),
+    [(["--provider", "debian", "--version", "4.6"], "version"), (["--version", "4.4.1"], "version")],
+)
+def test_a_version_that_cannot_be_had(machine, arguments, where):
+    with pytest.raises(InvalidOptionError) as caught:
+        run("install", *arguments)
+    assert caught.value.where == where
+
+
+def test_an_unknown_provider_is_a_wrong_use(machine):
+    result = run("install", "--provider", "ubuntu")
+    assert result.exit_code == 2
+    assert "'auto', 'debian', 'official'" in result.output
 
 
 def test_a_failure_comes_out(machine, monkeypatch):

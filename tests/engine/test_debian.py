@@ -260,7 +260,7 @@ def test_a_folder_that_no_library_path_can_name(machine, monkeypatch, tmp_path):
 @pytest.mark.godot
 @pytest.mark.timeout(900)
 def test_the_real_one(tmp_path, monkeypatch):
-    monkeypatch.setenv("GODOT_MARL_CACHE", str(tmp_path / "a cache"))
+    monkeypatch.setenv("GODOT_MARL_CACHE", str(tmp_path / "Möwe's 鷗 $HOME cache"))
     monkeypatch.delenv("GODOT_MARL_ENGINE", raising=False)
     engine = install_engine(providers=[DebianProvider()])
     assert engine.version_tuple >= (4, 6, 0)

@@ -2,6 +2,12 @@ class_name MarlPicture
 extends RefCounted
 ## Renders an arena (protocol, clause 2.5).
 
+## What to do about a game without a display.
+const HOW_TO_GET_ONE := (
+	"Start the game without --headless (with xvfb-run, where there is no display), or let Python "
+	+ "start it, with render_mode='rgb_array'."
+)
+
 
 ## Answers a render message for an arena with the root [param root]: the problem, or null and the
 ## frame in [param into].
@@ -14,7 +20,7 @@ static func answer(root: Node, message: Dictionary, into: Array[PackedByteArray]
 			"render",
 			"a game started with a display",
 			"--headless",
-			"Make the environment with render_mode='rgb_array'."
+			HOW_TO_GET_ONE
 		)
 	# The engine would flush them only at the end of the frame, so that a picture right after a reset
 	# showed the old places.
