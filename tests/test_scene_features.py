@@ -7,7 +7,6 @@ import logging
 import pickle
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
