@@ -57,14 +57,16 @@ class Listener:
         host: The address to listen on.
         port: The port; 0 lets the system choose.
         token: What a game must know to be let in; None for anybody.
+        subprotocol: What it must speak; None for a game that offers no subprotocol at all.
 
     Raises:
         AddressInUseError: The port is taken.
         InvalidOptionError: The host is no address of this machine.
     """
 
-    def __init__(self, host: str, port: int, token: str | None) -> None:
+    def __init__(self, host: str, port: int, token: str | None, subprotocol: str | None = SUBPROTOCOL) -> None:
         self._token = token
+        self._subprotocol = subprotocol
         try:
             family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
             self._socket = socket.create_server((host, port), family=family, backlog=128)
@@ -146,7 +148,7 @@ class Listener:
             return
         client.setblocking(False)
         selector.register(client, selectors.EVENT_READ)
-        pending[client] = (_Upgrade(client, self._token), time.monotonic())
+        pending[client] = (_Upgrade(client, self._token, self._subprotocol), time.monotonic())
 
     def close(self) -> None:
         """Stop listening."""
@@ -156,10 +158,12 @@ class Listener:
 class _Upgrade:
     """A client that has connected and not yet become a WebSocket."""
 
-    def __init__(self, client: socket.socket, token: str | None) -> None:
+    def __init__(self, client: socket.socket, token: str | None, subprotocol: str | None) -> None:
         self._socket = client
         self._token = token
-        self._offered = ""
+        self._subprotocol = subprotocol
+        # What was agreed upon; None while that is no subprotocol at all.
+        self._offered: str | None = None
         self._protocol = ServerProtocol(
             origins=[None],
             max_size=_MAX_MESSAGE,
@@ -169,7 +173,11 @@ class _Upgrade:
         )
         self.is_over = False
 
-    def _select_subprotocol(self, offers: Sequence[Subprotocol]) -> Subprotocol:
+    def _select_subprotocol(self, offers: Sequence[Subprotocol]) -> Subprotocol | None:
+        if self._subprotocol is None:
+            if offers:
+                raise NegotiationError("this server speaks no subprotocol")
+            return None
         ours = [offer for offer in offers if offer.startswith(SUBPROTOCOL_PREFIX)]
         if not ours:
             raise NegotiationError(f"this server speaks {SUBPROTOCOL}")
@@ -214,7 +222,7 @@ class _Upgrade:
             return None
         link = Link(self._socket, self._protocol)
         self.is_over = True
-        if self._offered != SUBPROTOCOL:
+        if self._offered is not None and self._offered != SUBPROTOCOL:
             error = version_error(self._offered)
             link.close(CLOSE_VERSION, f"{error.expected} was expected. {error.remedy}")
             raise error

@@ -77,9 +77,9 @@ class Waiting:
 
 
 @contextlib.contextmanager
-def listening(token: str | None = None) -> Iterator[Waiting]:
+def listening(token: str | None = None, subprotocol: str | None = V1) -> Iterator[Waiting]:
     with ThreadPoolExecutor(1) as pool:
-        waiting = Waiting(Listener("127.0.0.1", 0, token), pool)
+        waiting = Waiting(Listener("127.0.0.1", 0, token, subprotocol), pool)
         try:
             yield waiting
         finally:
@@ -206,6 +206,19 @@ def test_of_two_versions_ours_is_taken(waiting: Waiting) -> None:
     future = waiting.accept()
     assert waiting.client(subprotocols=["godot-marl.v2", V1]).subprotocol == V1
     future.result(10)
+
+
+def test_without_a_subprotocol_of_ours_only_a_game_that_offers_none_is_let_in() -> None:
+    with listening(subprotocol=None) as waiting:
+        future = waiting.accept()
+        for options, status in (({"subprotocols": [V1]}, 400), ({"origin": "https://example.org"}, 403)):
+            with pytest.raises(InvalidStatus) as error:
+                waiting.client(**{"subprotocols": None, **options})
+            assert status_of(error) == status
+        client = waiting.client(subprotocols=None)
+        assert client.subprotocol is None
+        future.result(10).send("hello", soon())
+        assert client.recv(timeout=10) == "hello"
 
 
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": TOKEN}])
