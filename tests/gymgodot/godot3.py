@@ -1,0 +1,35 @@
+"""Godot 3, and the scenes of this folder's project that it plays."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+PROJECT = Path(__file__).parent / "project"
+# For each scene: the spaces of its agent.
+SPACES: dict[str, dict[str, spaces.Space[Any]]] = {
+    "point": {"action_space": spaces.Discrete(2), "observation_space": spaces.Box(-np.inf, np.inf, (4,))},
+    "puck": {"action_space": spaces.Box(-1, 1, (1,)), "observation_space": spaces.Box(-1, 1, (2,), np.float64)},
+    "faulty": {"action_space": spaces.Discrete(9), "observation_space": spaces.Box(0, 9, (2,))},
+}
+
+MakeServer = Callable[..., gymnasium.Env[Any, Any]]
+
+
+def godot3(*, window: bool = False) -> str:
+    """The program of Godot 3. A machine without it fails these tests; it never skips them."""
+    name = "godot3" if window else "godot3-server"
+    found = shutil.which(name)
+    assert found, f"{name} is not installed: `make godot3` says how"
+    return found
+
+
+def command(scene: str, *, window: bool = False) -> str:
+    """A line such as GymGodot's users give."""
+    return f"cd '{PROJECT}' && {godot3(window=window)} {scene}/{scene}.tscn"
