@@ -152,8 +152,6 @@ class GymGodotServerEnv(gymnasium.Env[Any, Any]):
         if self._is_closed:
             raise closed_error(self._name)
         if self._running() is None:
-            # The node does not make it.
-            self._make_frames_folder()
             self._game = GymGodotGame(self._wish)
         with self._ending_the_game_at_a_fault():
             assert self._game is not None
@@ -191,6 +189,8 @@ class GymGodotServerEnv(gymnasium.Env[Any, Any]):
             MissingDependencyError: Pillow, which reads the frame, is not installed.
         """
         game = self._at_work("render")
+        # The node does not make it.
+        self._make_frames_folder()
         path = self._frames_folder / f"{self._next_frame}.png"
         with self._ending_the_game_at_a_fault():
             try:

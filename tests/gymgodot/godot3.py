@@ -16,6 +16,7 @@ PROJECT = Path(__file__).parent / "project"
 SPACES: dict[str, dict[str, spaces.Space[Any]]] = {
     "point": {"action_space": spaces.Discrete(2), "observation_space": spaces.Box(-np.inf, np.inf, (4,))},
     "puck": {"action_space": spaces.Box(-1, 1, (1,)), "observation_space": spaces.Box(-1, 1, (2,), np.float64)},
+    "pole": {"action_space": spaces.Discrete(2), "observation_space": spaces.Box(-40, 40, (4,))},
     "faulty": {"action_space": spaces.Discrete(9), "observation_space": spaces.Box(0, 9, (2,))},
 }
 
