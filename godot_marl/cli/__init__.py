@@ -12,6 +12,7 @@ from godot_marl.cli.bench import bench_command
 from godot_marl.cli.check import check_command
 from godot_marl.cli.engine import engine_command
 from godot_marl.cli.evaluate import evaluate_command
+from godot_marl.cli.migrate import migrate_command
 from godot_marl.cli.play import play_command
 from godot_marl.cli.train import train_command
 from godot_marl.errors import GodotMarlError
@@ -47,5 +48,6 @@ main.add_command(bench_command)
 main.add_command(check_command)
 main.add_command(engine_command)
 main.add_command(evaluate_command)
+main.add_command(migrate_command)
 main.add_command(play_command)
 main.add_command(train_command)

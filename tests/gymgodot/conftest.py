@@ -8,6 +8,7 @@ from typing import Any
 
 import gymnasium
 import pytest
+import torch
 from godot3 import SPACES, MakeServer, command
 
 import godot_marl
@@ -31,3 +32,12 @@ def server(tmp_path: Path) -> Iterator[MakeServer]:
     yield make_one
     for env in made:
         env.close()
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Threads that wait for each other are slow where other tests run beside."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

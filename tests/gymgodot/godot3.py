@@ -10,6 +10,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium import spaces
+from stable_baselines3 import PPO
 
 PROJECT = Path(__file__).parent / "project"
 # For each scene: the spaces of its agent.
@@ -34,3 +35,21 @@ def godot3(*, window: bool = False) -> str:
 def command(scene: str, *, window: bool = False) -> str:
     """A line such as GymGodot's users give."""
     return f"cd '{PROJECT}' && {godot3(window=window)} {scene}/{scene}.tscn"
+
+
+# What is certainly learned in the point: of 32 steps the best policy needs 12 to the middle, and gets about 28. Random
+# actions get about 16, and always the same one 20 at most.
+GOOD_RETURN = 23
+
+
+def trained_return(env: gymnasium.Env[Any, Any]) -> float:
+    """Train the point a little, and say what an episode is worth then."""
+    model = PPO("MlpPolicy", env, n_steps=128, batch_size=64, learning_rate=0.005, gamma=0.9, seed=1, device="cpu")
+    model.learn(512)
+    observation, _ = env.reset()
+    total, is_over = 0.0, False
+    while not is_over:
+        action, _ = model.predict(observation, deterministic=True)
+        observation, reward, is_over, _, _ = env.step(int(action))
+        total += float(reward)
+    return total

@@ -7,11 +7,10 @@ const LIMIT = 150.0
 const EPISODE = 32
 
 export(float) var speed = 60.0
-export(String, "left", "right") var first_side = "right"
+export(String, "left", "right") var side = "right"
 
 var velocity = Vector2()
 var arrivals = PoolIntArray()
-var start = 75.0
 var steps = 0
 var frames = 0
 var is_over = false
@@ -21,8 +20,6 @@ onready var mover = $Mover
 
 func _ready():
 	connect("arrived", self, "_on_arrived")
-	if first_side == "left":
-		start = -start
 	reset()
 
 
@@ -34,7 +31,7 @@ func apply_action(action: Array) -> void:
 
 
 func get_observation() -> Array:
-	return [mover.position.x / LIMIT, sign(mover.position.x), float(frames), deg2rad(stepify(mover.rotation_degrees, 90))]
+	return [mover.position.x / LIMIT, sign(mover.position.x), frames / (3.0 * EPISODE), deg2rad(stepify(mover.rotation_degrees, 90))]
 
 
 func get_reward() -> float:
@@ -47,9 +44,8 @@ func is_done() -> bool:
 
 
 func reset() -> void:
-	mover.position = Vector2(start, 0)
+	mover.position = Vector2(-75 if side == "left" else 75, 0)
 	velocity = Vector2()
-	start = -start
 	steps = 0
 	frames = 0
 	is_over = false
