@@ -51,11 +51,18 @@ def migrate(project: Path, target: Path | None, engine: Engine) -> MigrationRepo
         copy = Path(scratch) / "project"
         # A target within the project would be copied into itself.
         shutil.copytree(project, copy, ignore=lambda f, names: {*_LEFT_OUT(f, names), *_named(f, names, scratch)})
-        report = _Migration(project, copy, engine).run()
-        if target is not None:
-            (copy / "MIGRATION.txt").write_text(f"{report}\n", encoding="utf-8")
-            copy.rename(target)
-            report.copy = target
+        migration = _Migration(project, copy, engine)
+        migration.change()
+        if target is None:
+            return migration.examine()
+        # Its import cache belongs to the place where it is made.
+        migration.move(target)
+        try:
+            report = migration.examine()
+            (target / "MIGRATION.txt").write_text(f"{report}\n", encoding="utf-8")
+        except BaseException:
+            shutil.rmtree(target, ignore_errors=True)
+            raise
     return report
 
 
@@ -69,7 +76,8 @@ class _Migration:
         self._files = GymGodotFiles(project)
         self._report = MigrationReport(project)
 
-    def run(self) -> MigrationReport:
+    def change(self) -> None:
+        """Make the copy a project of Godot 4."""
         if not self._files.uses:
             why = "a MarlBridge, and a node with the five methods, are what it needs then"
             self._note("project.godot", 0, "no scene of this project has GymGodot's node", why, State.HAND)
@@ -93,6 +101,14 @@ class _Migration:
         self._note("addons/godot_marl", 0, "is new", "the addon with the bridge")
         self._tell_changes()
         self._warn()
+
+    def move(self, target: Path) -> None:
+        """Put the copy where it shall be."""
+        self._copy.rename(target)
+        self._copy = self._report.copy = target
+
+    def examine(self) -> MigrationReport:
+        """Let Godot 4 look at what came out."""
         Project(self._copy).imported(self._engine)
         self._ask_godot()
         return self._report

@@ -6,6 +6,7 @@ import ast
 import json
 import operator
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,10 @@ def _space_in(code: list[str]) -> spaces.Space[Any] | None:
             continue
         for name, value in _assignments(tree):
             try:
-                values[name] = _value(value, values)
+                with warnings.catch_warnings():
+                    # Of a type that holds bounds less precisely.
+                    warnings.simplefilter("ignore")
+                    values[name] = _value(value, values)
             except Exception:  # whatever a stranger's code says, it only is no space then
                 values.setdefault(name, None)
     found = values.get("action_space")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,18 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 from godot3 import GOOD_RETURN, PROJECT, SPACES, MakeServer, trained_return
+from pages import blocks
 
 import godot_marl
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "cli"))
-from commands import run
+from godot_marl.cli import main
 
 pytestmark = pytest.mark.godot
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 @dataclass
@@ -40,9 +42,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Migrated:
-    source = tmp_path_factory.mktemp("migration") / "game"
+    source = tmp_path_factory.mktemp("migration") / "my_game"
     shutil.copytree(PROJECT, source)
-    return Migrated(source, source.with_name("game-godot4"), run("migrate", source))
+    return Migrated(source, source.with_name("my_game-godot4"), run("migrate", source))
 
 
 def test_nothing_is_left_to_be_done_by_hand(migrated: Migrated) -> None:
@@ -105,6 +107,23 @@ def test_both_engines_give_the_same_numbers(migrated: Migrated, server: MakeServ
                 pytest.fail("no episode ended")
     finally:
         after.close()
+
+
+def test_the_guide_from_gymgodot(migrated: Migrated, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = "docs/from-gymgodot.md"
+    (commands,) = blocks(page, "console")
+    assert commands.splitlines()[:2] == ["$ godot-marl migrate my_game", "$ godot-marl check my_game-godot4"]
+    monkeypatch.chdir(migrated.folder.parent)
+    before, after = blocks(page, "python")
+    assert 'serverPort="8000"' in before
+    rows = []
+    # The port of the page may be taken on this machine.
+    for code in (before.replace('"8000"', "0"), after):
+        names: dict[str, Any] = {}
+        exec(code, names)  # noqa: S102 - our own page
+        rows.append([*names["observation"].tolist(), names["reward"], names["terminated"], names["truncated"]])
+    assert rows[0] == pytest.approx([-0.54, -1, 1 / 32, 0, 0.46, False, False])
+    assert rows[1] == pytest.approx(rows[0], abs=1e-6)
 
 
 @pytest.mark.parametrize("scene", ["puck", "pole"])
