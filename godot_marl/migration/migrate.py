@@ -212,7 +212,15 @@ class _Migration:
             self._note("project.godot", 0, "native_method_override is a warning only", why)
             found = godot.complaints(self._engine, self._copy)
         for file, line, message in found:
-            self._note(file, self._line_before(file, line), message, "Godot 4 says so of the copy", State.HAND)
+            if message.startswith("unknown property"):
+                line = self._line_of_property(file, message.rpartition(".")[2])
+                self._note(file, line, message, "Godot 4 leaves it out", State.LOOK)
+            else:
+                self._note(file, self._line_before(file, line), message, "Godot 4 says so of the copy", State.HAND)
+
+    def _line_of_property(self, scene: str, name: str) -> int:
+        lines = self._files.texts.get(scene, "").splitlines()
+        return next((i for i, line in enumerate(lines, 1) if re.match(rf"{re.escape(name)}\s*=", line)), 0)
 
     def _line_before(self, file: str, line: int) -> int:
         """The line of the Godot 3 file that became this line of the copy, if it can be told."""

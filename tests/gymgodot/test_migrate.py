@@ -165,12 +165,17 @@ def test_what_is_left_is_told_and_a_report_alone_leaves_no_copy(tmp_path: Path) 
         .replace("	if action[0] == 0:", "	if choose(action) == 0:")
         .replace("	reset()\n", '	var file = File.new()\n	reset()\n	file.open("user://x", File.READ)\n', 1)
     )
+    scene = game / "point" / "point.tscn"
+    scene.write_text(
+        scene.read_text().replace('"KinematicBody2D" parent="Game"]\n', '"KinematicBody2D" parent="Game"]\nhaste = 2\n')
+    )
     result = run("migrate", game, "--report-only")
     assert result.exit_code == 1, result.output
     lines = result.output.splitlines()
     for part in (
         "  all       by hand     lacks is_done  (an agent has all five methods)",
         "  all       by hand     no action space was found  (",
+        "  line 22   look at it  unknown property CharacterBody2D.haste  (Godot 4 leaves it out)",
         "  line 23   look at it  var file = File.new()  (Godot 4 has FileAccess and DirAccess",
         '  line 23   by hand     Identifier "File" not declared in the current scope.  (Godot 4 says so of the copy)',
     ):

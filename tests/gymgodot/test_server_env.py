@@ -25,6 +25,7 @@ from gymnasium.wrappers import RecordVideo
 from processes import MARK, becomes_true, leaves_nothing, marked, new_mark, signal_all
 
 from godot_marl import errors
+from godot_marl.engine import Engine
 from godot_marl.gymgodot.env import GymGodotServerEnv
 
 pytestmark = pytest.mark.godot
@@ -196,6 +197,26 @@ def test_a_game_that_the_user_starts_is_waited_for(server: MakeServer, caplog: p
                 assert game.wait(10) == 0
             finally:
                 game.kill()
+
+
+def test_an_address_that_others_can_reach_is_warned_of(server: MakeServer, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(errors.GameTimeoutError):
+        server("point", exeCmd=None, serverIP="0.0.0.0", start_timeout=0.1).reset()  # noqa: S104 - what is warned of
+    assert "this wire knows no token" in caplog.text
+
+
+def test_a_game_with_our_bridge_is_sent_to_its_own_environment(
+    server: MakeServer, scenes: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.setenv("GODOT_MARL_URL", f"ws://127.0.0.1:{port}")
+    env = server(
+        "point", exeCmd=[str(engine.path), "--headless", "--path", str(scenes), "walker.tscn"], serverPort=port
+    )
+    with pytest.raises(errors.GameExitedError) as error:
+        env.reset()
+    assert error.value.remedy == "This scene has a MarlBridge: use gymnasium.make('godot_marl/Godot-v0', game=...)."
 
 
 def test_nobody_who_comes_is_a_timeout_that_names_the_address(server: MakeServer) -> None:
