@@ -11,11 +11,28 @@ from pathlib import Path
 
 from godot_marl.errors import GameNotFoundError, InvalidOptionError
 
-# What a shell takes for more than a letter. Within double quotes only what begins an expansion is left of it.
-_SPECIAL = frozenset("|;&<>()$`*?[\n")
-_SPECIAL_IN_QUOTES = frozenset("$`")
-_SPECIAL_ON_WINDOWS = frozenset("|&<>^%\n")
-_SPECIAL_IN_QUOTES_ON_WINDOWS = frozenset("%")
+# What can stand side by side in a line. Whatever is none of it, only a shell can do.
+_UNIX = re.compile(
+    r"""
+    (?P<space>[^\S\n]+)
+    | (?P<joint>&&(?!&))
+    | '(?P<single>[^']*)'
+    | "(?P<double>(?:[^"\\$`]|\\.)*)"
+    | \\(?P<escaped>.)
+    | (?P<home>(?<!\S)~[\w.-]*)
+    | (?P<plain>(?:[^\s'"\\|;&<>()$`*?\[\#]|(?<=\S)\#)+)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_WINDOWS = re.compile(
+    r"""
+    (?P<space>[^\S\n]+)
+    | (?P<joint>&&(?!&))
+    | "(?P<double>[^"%]*)"
+    | (?P<plain>[^\s"|&<>^%]+)
+    """,
+    re.VERBOSE,
+)
 _AND = "&&"
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 
@@ -110,60 +127,40 @@ def _split(line: str, windows: bool) -> list[str]:
     words: list[str] = []
     # None between two words: an empty one in quotes counts.
     word: str | None = None
-    quote = ""
-    i = 0
-    while i < len(line):
-        letter = line[i]
-        special, special_in_quotes = (
-            (_SPECIAL_ON_WINDOWS, _SPECIAL_IN_QUOTES_ON_WINDOWS) if windows else (_SPECIAL, _SPECIAL_IN_QUOTES)
-        )
-        i += 1
-        if quote:
-            if letter == quote:
-                quote = ""
-            elif quote == '"' and not windows and letter == "\\" and line[i : i + 1] in ("\\", '"', "$", "`"):
-                word = (word or "") + line[i]
-                i += 1
-            elif quote == '"' and letter in special_in_quotes:
-                raise _shell_error(line, letter)
-            else:
-                word = (word or "") + letter
-        elif letter == '"' or (letter == "'" and not windows):
-            quote = letter
-            word = word or ""
-        elif letter.isspace() and letter != "\n":
-            if word is not None:
-                words.append(word)
+    place = 0
+    while place < len(line):
+        match = (_WINDOWS if windows else _UNIX).match(line, place)
+        if match is None:
+            raise _unreadable(line, place)
+        place = match.end()
+        if match.lastgroup in ("space", "joint"):
+            words += ([] if word is None else [word]) + ([_AND] if match["joint"] else [])
             word = None
-        elif line.startswith(_AND, i - 1) and not line.startswith("&", i + 1):
-            words += [_AND] if word is None else [word, _AND]
-            word = None
-            i += 1
-        elif letter in special or (letter == "#" and word is None and not windows):
-            raise _shell_error(line, letter)
-        elif letter == "\\" and not windows:
-            word = (word or "") + line[i : i + 1]
-            i += 1
-        elif letter == "~" and word is None and not windows:
-            home, i = _home(line, i)
-            word = home
-        else:
-            word = (word or "") + letter
-        if word is not None and not quote and not windows and not words and _ASSIGNMENT.fullmatch(word):
-            raise _shell_error(line, word)
-    if quote:
-        raise InvalidOptionError(
-            "A quote in exeCmd is never closed.", where=f"exeCmd={line!r}", expected=f"another {quote}", got="none"
-        )
+            continue
+        text = match[match.lastgroup or 0]
+        if match.lastgroup == "double" and not windows:
+            text = re.sub(r'\\([\\"$`])', r"\1", text)
+        elif match.lastgroup == "home":
+            text = os.path.expanduser(text)
+        elif match.lastgroup == "plain" and word is None and not words and not windows:
+            assignment = _ASSIGNMENT.match(text)
+            if assignment:
+                raise _shell_error(line, assignment[0])
+        word = (word or "") + text
     return words if word is None else [*words, word]
 
 
-def _home(line: str, i: int) -> tuple[str, int]:
-    """What a `~` in front of place `i` stands for, and the place behind it."""
-    end = i
-    while end < len(line) and (line[end].isalnum() or line[end] in "_-."):
-        end += 1
-    return os.path.expanduser(line[i - 1 : end]), end
+def _unreadable(line: str, place: int) -> InvalidOptionError:
+    """Why the line cannot be read from a place on."""
+    letter = line[place]
+    if letter not in "'\"":
+        return _shell_error(line, letter)
+    expansion = re.search(r"[$`%]", line[place:])
+    if letter == '"' and expansion and line.count(letter, place) > 1:
+        return _shell_error(line, expansion[0])
+    return InvalidOptionError(
+        "A quote in exeCmd is never closed.", where=f"exeCmd={line!r}", expected=f"another {letter}", got="none"
+    )
 
 
 def _shell_error(line: str, what: str) -> InvalidOptionError:

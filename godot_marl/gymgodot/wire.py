@@ -22,6 +22,8 @@ CLOSE = '{"cmd": "close"}'
 
 # How Godot 3 writes what JSON has no word for; the last two on Windows.
 _NO_NUMBER = re.compile(r"(?<=[\[,:\s])([-+]?)(nan|inf|1\.#(?:QNAN|IND|INF)\w*)(?=[\s,\]}])", re.IGNORECASE)
+# What is longer does not fit into 64 bits.
+_MOST_DIGITS = 19
 _KNOWN = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 
 
@@ -107,14 +109,18 @@ def read_render(message: str | bytes | memoryview) -> str:
 def _read(message: str | bytes | memoryview, keys: tuple[str, ...]) -> dict[str, Any]:
     try:
         text = message if isinstance(message, str) else bytes(message).decode()
-        answer = json.loads(_NO_NUMBER.sub(_as_python_says, text))
-    except ValueError as error:
+        answer = json.loads(_NO_NUMBER.sub(_as_python_says, text), parse_int=_parse_integer)
+    except (ValueError, RecursionError) as error:
         raise _protocol_error(
             "The game answered something that is no JSON.", keys, f"{message!r:.300} ({error})"
         ) from error
     if not isinstance(answer, dict) or any(key not in answer for key in keys):
         raise _protocol_error("The game answered something else than what it was asked.", keys, f"{answer!r:.300}")
     return answer
+
+
+def _parse_integer(digits: str) -> int | float:
+    return int(digits) if len(digits) < _MOST_DIGITS else float(digits)
 
 
 def _as_python_says(match: re.Match[str]) -> str:
@@ -150,8 +156,9 @@ def _observation(values: object, space: spaces.Space[Any]) -> Any:
             remedy="Give observation_space= the shape of what get_observation() returns.",
         )
     if given.dtype.kind not in "biuf":
-        wrong = next(value for value in np.asarray(values, object).ravel() if not isinstance(value, (int, float)))
-        raise _error("The observation holds something that is no number.", expected="numbers", got=repr(wrong))
+        # Integers that are too large are objects for numpy, too.
+        wrong = next((v for v in np.asarray(values, object).ravel() if not isinstance(v, (int, float))), values)
+        raise _error("The observation holds something that is no number.", expected="numbers", got=f"{wrong!r:.300}")
     if given.dtype.kind == "f" and np.isnan(given).any():
         place = np.flatnonzero(np.isnan(given.ravel()))[0]
         raise _error(

@@ -57,6 +57,7 @@ def test_an_action_of_another_size_or_type_is_an_error(space: spaces.Space[Any],
     [
         (BOX, "[1, 2.5]", np.array([1, 2.5], np.float32)),
         (BOX, "[true, -1e30]", np.array([1, -1e30], np.float32)),
+        (BOX, f"[1{'0' * 30}, -1{'0' * 400}]", np.array([1e30, -np.inf], np.float32)),
         (BOX, "[1e400, -inf]", np.array([np.inf, -np.inf], np.float32)),
         (spaces.Box(0, 1, (2, 1), np.float64), "[0.1, 300]", np.array([[0.1], [300]])),
         (spaces.Box(0, 9, (2,), np.uint8), "[3.0, 255]", np.array([3, 255], np.uint8)),
@@ -125,7 +126,8 @@ def test_a_reward_and_an_end_of_another_type_are_errors(reward: str, done: str, 
 
 
 @pytest.mark.parametrize(
-    "message", ["", "hello", "[1]", "1", "{}", '{"observation": [1, 2]}', b"\xff", '{"init_observation": [1, 2]}']
+    "message",
+    ["", "[" * 100_000, "hello", "[1]", "1", "{}", '{"observation": [1, 2]}', b"\xff", '{"init_observation": [1, 2]}'],
 )
 def test_another_answer_is_a_protocol_error(message: str | bytes) -> None:
     with pytest.raises(errors.ProtocolError):
