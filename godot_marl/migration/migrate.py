@@ -21,7 +21,11 @@ from godot_marl.project import Project
 _LEFT_OUT = shutil.ignore_patterns(".git", ".import", ".godot", "*.import")
 _TEXTS = (".gd", ".tscn", ".tres", ".godot")
 _OVERRIDES = "overrides a method from native class"
-_BY_HAND = (
+_TO_LOOK_AT = (
+    (
+        r"\b(rand_range|randf|randi|randomize)\(",
+        "copies in one process share these random numbers: use a RandomNumberGenerator, seeded in set_seed()",
+    ),
     (r"\b(File|Directory)\.new\(\)", "Godot 4 has FileAccess and DirAccess, which are opened in another way"),
     (
         r"\bpause_mode\b|\bget_tree\(\)\.paused\b",
@@ -187,7 +191,7 @@ class _Migration:
         for name, text in self._files.texts.items():
             if name in self._files.gone:
                 continue
-            for pattern, why in _BY_HAND if name.endswith(".gd") else ():
+            for pattern, why in _TO_LOOK_AT if name.endswith(".gd") else ():
                 for number, line in enumerate(text.splitlines(), 1):
                     if re.search(pattern, line.partition("#")[0]):
                         self._note(name, number, line.strip(), why, State.LOOK)

@@ -163,7 +163,11 @@ def test_what_is_left_is_told_and_a_report_alone_leaves_no_copy(tmp_path: Path) 
     script.write_text(
         text.replace("func is_done() -> bool:", "func is_finished() -> bool:")
         .replace("	if action[0] == 0:", "	if choose(action) == 0:")
-        .replace("	reset()\n", '	var file = File.new()\n	reset()\n	file.open("user://x", File.READ)\n', 1)
+        .replace(
+            "	reset()\n",
+            '	var file = File.new()\n	randomize()\n	reset()\n	file.open("user://x", File.READ)\n',
+            1,
+        )
     )
     scene = game / "point" / "point.tscn"
     scene.write_text(
@@ -176,6 +180,7 @@ def test_what_is_left_is_told_and_a_report_alone_leaves_no_copy(tmp_path: Path) 
         "  all       by hand     lacks is_done  (an agent has all five methods)",
         "  all       by hand     no action space was found  (",
         "  line 22   look at it  unknown property CharacterBody2D.haste  (Godot 4 leaves it out)",
+        "  line 24   look at it  randomize()  (copies in one process share these random numbers",
         "  line 23   look at it  var file = File.new()  (Godot 4 has FileAccess and DirAccess",
         '  line 23   by hand     Identifier "File" not declared in the current scope.  (Godot 4 says so of the copy)',
     ):
