@@ -9,13 +9,13 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/godot-marl
 SCRIPTS := godot_addon benchmarks/project envs/*/*.gd tests/editor tests/gdscript tests/scenes/*.gd tests/envs/*.gd
 
-.PHONY: demo test lint format display clean
+.PHONY: demo test lint format display godot3 clean
 
 demo: $(VENV)/.installed display  ## Train CartPole: model, learning curve, video
 	$(RUN) engine install
 	$(RUN) train cartpole
 
-test: $(VENV)/.installed display  ## Run the tests, on the real engine
+test: $(VENV)/.installed display godot3  ## Run the tests, on the real engine
 	$(RUN) engine install
 	$(BIN)/pytest
 
@@ -55,6 +55,20 @@ display:
 	    DEBIAN_FRONTEND=noninteractive apt-get install --quiet --quiet --yes --no-install-recommends xvfb; \
 	  else \
 	    echo "No display, and no Xvfb: install it (for example: sudo apt-get install xvfb) and try again." >&2; \
+	    exit 1; \
+	  fi; \
+	fi
+
+# The tests of what comes from GymGodot run its engine: one build without a window, and one with.
+godot3:
+	@if ! command -v godot3-server > /dev/null || ! command -v godot3 > /dev/null; then \
+	  if command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ]; then \
+	    echo "installing Godot 3, which the tests of godot_marl/server-v0 run"; \
+	    apt-get update --quiet --quiet && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install --quiet --quiet --yes --no-install-recommends \
+	      godot3-server godot3; \
+	  else \
+	    echo "No Godot 3: install it (for example: sudo apt-get install godot3-server godot3) and try again." >&2; \
 	    exit 1; \
 	  fi; \
 	fi

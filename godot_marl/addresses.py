@@ -59,6 +59,12 @@ def check_exposure(address: str, port: int, token: str | None, *, is_encrypted: 
     )
 
 
+def warn_of_exposure(address: str, port: int) -> None:
+    """Warn of an address that other machines can reach, on a wire that knows no token."""
+    if not _ip_of(address).is_loopback:
+        logger.warning("whoever reaches %s can play the game: this wire knows no token", with_port(address, port))
+
+
 def _ip_of(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     # What follows the % names a network card.
     return ipaddress.ip_address(address.partition("%")[0])

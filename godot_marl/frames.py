@@ -1,4 +1,4 @@
-"""Saves rendered frames as pictures."""
+"""Saves rendered frames as pictures, and reads those that a game saved."""
 
 from __future__ import annotations
 
@@ -9,7 +9,30 @@ from typing import Any
 
 import numpy as np
 
-from godot_marl.errors import InvalidOptionError, MissingDependencyError
+from godot_marl.errors import GameError, InvalidOptionError, MissingDependencyError
+
+
+def read_frame(path: Path) -> np.ndarray[Any, Any]:
+    """Read a picture: uint8 of shape (height, width, 3).
+
+    Raises:
+        MissingDependencyError: Pillow is not installed.
+        GameError: There is no picture.
+    """
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise _pillow_error("Reading", "render_mode", error) from error
+    try:
+        with Image.open(path) as picture:
+            return np.array(picture.convert("RGB"))
+    except OSError as error:
+        raise GameError(
+            "The game saved no picture where one was expected.",
+            where=str(path),
+            expected="a picture",
+            got=str(error),
+        ) from error
 
 
 class FrameSaver:
@@ -40,13 +63,7 @@ class FrameSaver:
         try:
             from PIL import Image
         except ImportError as error:
-            raise MissingDependencyError(
-                "Saving frames needs a Python package that is not installed.",
-                where="render_path",
-                expected="Pillow",
-                got=str(error),
-                remedy="pip install godot-marl[render]",
-            ) from error
+            raise _pillow_error("Saving", "render_path", error) from error
         path = self._folder / f"{self._next}.png"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -63,3 +80,13 @@ class FrameSaver:
                 remedy="Make room there or give another folder; the episode can go on.",
             ) from error
         self._next += 1
+
+
+def _pillow_error(doing: str, where: str, error: ImportError) -> MissingDependencyError:
+    return MissingDependencyError(
+        f"{doing} frames needs a Python package that is not installed.",
+        where=where,
+        expected="Pillow",
+        got=str(error),
+        remedy="pip install godot-marl[render]",
+    )

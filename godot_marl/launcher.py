@@ -101,7 +101,7 @@ def start(launch: Launch, options: Options, url: str, token: str, cpu: int | Non
     """
     environment = {"GODOT_MARL_URL": url, "GODOT_MARL_TOKEN": token, **certificate_to_trust(options.ssl)}
     display = None
-    if options.render_mode is not None and not _has_display():
+    if options.render_mode is not None and not has_display():
         if options.render_mode == "human":
             raise MissingDependencyError(
                 "This machine has no display to show a window on.",
@@ -195,12 +195,13 @@ def _arguments(options: Options, physics_fps: int) -> list[str]:
     as_fast_as_it_can = ["--fixed-fps", str(options.physics_fps or physics_fps)]
     if options.render_mode == "rgb_array":
         # Software rendering, as a virtual display has it, knows OpenGL only.
-        driver = [] if _has_display() else ["--rendering-driver", "opengl3"]
+        driver = [] if has_display() else ["--rendering-driver", "opengl3"]
         return [*as_fast_as_it_can, "--disable-render-loop", "--audio-driver", "Dummy", *driver, *size]
     return ["--headless", *as_fast_as_it_can]
 
 
-def _has_display() -> bool:
+def has_display() -> bool:
+    """True if a window can be opened."""
     if sys.platform != "linux":
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable
 
 from godot_marl import errors
-from godot_marl.addresses import check_exposure, for_this_machine, is_an_address, with_port
+from godot_marl.addresses import check_exposure, for_this_machine, is_an_address, warn_of_exposure, with_port
 from godot_marl.link import Link
+from godot_marl.protocol import SUBPROTOCOL
 from godot_marl.upgrade import Upgrade
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class Listener:
         port: The port; 0 lets the system choose.
         token: What a game must know to be let in; None for anybody, on this machine alone.
         tls: What to encrypt with, or None.
+        subprotocol: What it must speak; None for a game that offers no subprotocol at all, and knows no token.
 
     Attributes:
         reason: Why somebody was turned away last; empty if nobody was.
@@ -43,10 +45,18 @@ class Listener:
             given.
     """
 
-    def __init__(self, host: str, port: int, token: str | None, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        token: str | None,
+        tls: ssl.SSLContext | None = None,
+        subprotocol: str | None = SUBPROTOCOL,
+    ) -> None:
         self.reason = ""
         self._token = token
         self._tls = tls
+        self._subprotocol = subprotocol
         self._reasons: set[str] = set()
         self._waiting: list[Upgrade] = []
         try:
@@ -59,7 +69,10 @@ class Listener:
         # A certificate is for a name, so a name remains one.
         self._name = for_this_machine(self.host) if tls is None or is_an_address(host) else host
         try:
-            check_exposure(self.host, self.port, token, is_encrypted=tls is not None)
+            if subprotocol is None:
+                warn_of_exposure(self.host, self.port)
+            else:
+                check_exposure(self.host, self.port, token, is_encrypted=tls is not None)
         except errors.InvalidOptionError:
             self._socket.close()
             raise
@@ -155,7 +168,7 @@ class Listener:
                 return
             if len(self._waiting) >= _MOST_WAITING:
                 self._drop(selector, self._waiting[0])
-            upgrade = Upgrade(client, self._token, self._tls)
+            upgrade = Upgrade(client, self._token, self._tls, self._subprotocol)
             self._waiting.append(upgrade)
             selector.register(upgrade.file, _event_of(upgrade), upgrade)
 

@@ -39,6 +39,7 @@ class Upgrade:
         client: Its socket.
         token: What it must know, or None.
         tls: What to encrypt with, or None.
+        subprotocol: What it must speak; None for no subprotocol at all.
 
     Attributes:
         begin: When it came, on the clock of `time.monotonic`.
@@ -48,7 +49,9 @@ class Upgrade:
         reason: Why it was turned away; empty if it left by itself.
     """
 
-    def __init__(self, client: socket.socket, token: str | None, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, client: socket.socket, token: str | None, tls: ssl.SSLContext | None, subprotocol: str | None
+    ) -> None:
         client.setblocking(False)
         self.begin = time.monotonic()
         self.file = client.fileno()
@@ -61,7 +64,9 @@ class Upgrade:
         self._has_begun = False
         self._is_shaking_hands = False
         self._taken = 0
-        self._offered = ""
+        self._subprotocol = subprotocol
+        # What was agreed upon; None while that is no subprotocol at all.
+        self._offered: str | None = None
         self._protocol = ServerProtocol(
             origins=[None],
             max_size=LONGEST_OF_HANDSHAKE,
@@ -137,7 +142,7 @@ class Upgrade:
             return None
         link = Link(self._socket, self._protocol)
         self.is_over = True
-        if self._offered != SUBPROTOCOL:
+        if self._offered is not None and self._offered != SUBPROTOCOL:
             error = version_error(self._offered)
             link.close(CLOSE_VERSION, f"{error.expected} was expected. {error.remedy}")
             raise error
@@ -155,7 +160,11 @@ class Upgrade:
             return None
         return self._protocol.reject(http.HTTPStatus.UNAUTHORIZED, "A token is needed.\n")
 
-    def _select_subprotocol(self, offers: Sequence[Subprotocol]) -> Subprotocol:
+    def _select_subprotocol(self, offers: Sequence[Subprotocol]) -> Subprotocol | None:
+        if self._subprotocol is None:
+            if offers:
+                raise NegotiationError("this server speaks no subprotocol")
+            return None
         ours = [offer for offer in offers if offer.startswith(SUBPROTOCOL_PREFIX)]
         if not ours:
             raise NegotiationError(f"this server speaks {SUBPROTOCOL}")

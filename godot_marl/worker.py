@@ -6,7 +6,6 @@ import contextlib
 import logging
 import os
 import secrets
-import signal
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -18,7 +17,7 @@ from godot_marl.codec import Layout, Reply
 from godot_marl.link import Link
 from godot_marl.listener import DEFAULT_PORT, Listener
 from godot_marl.options import Game, Options
-from godot_marl.output import complaint_in, last_words, script_error_in
+from godot_marl.output import complaint_in, describe_status, last_words, script_error_in
 from godot_marl.process import GameProcess
 from godot_marl.protocol import CLOSE_VERSION, Configuration, SceneDescription, Session
 from godot_marl.tls import server_context
@@ -381,17 +380,10 @@ class Worker:
             f"The game ended {when}.",
             where=self._where,
             expected="a game that runs until the environment is closed",
-            got=f"{_describe_status(status)}; {complaint or last_words(output)}"
+            got=f"{describe_status(status)}; {complaint or last_words(output)}"
             + (f"\n    Python turned somebody away: {turned_away}" if turned_away else ""),
             remedy="See what it printed, and look for quit() in the scene; reset() starts the game again.",
         )
         error.exit_status = status
         error.output = output
         return error
-
-
-def _describe_status(status: int | None) -> str:
-    if status is not None and status < 0:
-        with contextlib.suppress(ValueError):
-            return f"ended by the signal {signal.Signals(-status).name}"
-    return f"exit status {'unknown' if status is None else status}"

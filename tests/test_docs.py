@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import os
 import re
@@ -19,6 +20,7 @@ from pyvirtualdisplay.display import Display
 
 from godot_marl.addon import install_addon
 from godot_marl.engine import Engine
+from godot_marl.gymgodot.env import GymGodotServerEnv
 from godot_marl.project import Project
 
 pytestmark = pytest.mark.godot
@@ -80,6 +82,12 @@ def test_fast_training_python(number: int) -> None:
     exec(blocks("docs/speed.md", "python")[number], names)  # noqa: S102 - our own page
     assert names["env"].num_envs == 4
     assert number == 0 or names["model"].num_timesteps == 256
+
+
+def test_from_gymgodot_names_every_argument() -> None:
+    text = (ROOT / "docs" / "from-gymgodot.md").read_text(encoding="utf-8")
+    arguments = list(inspect.signature(GymGodotServerEnv).parameters)
+    assert [name for name in arguments if f"`{name}`" not in text] == []
 
 
 def test_readme_names_every_option() -> None:

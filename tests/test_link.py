@@ -143,6 +143,19 @@ def test_of_two_versions_ours_is_taken(waiting: Waiting) -> None:
     future.result(10)
 
 
+def test_without_a_subprotocol_of_ours_only_a_game_that_offers_none_is_let_in() -> None:
+    with listening(subprotocol=None) as waiting:
+        future = waiting.accept()
+        for options, status in (({"subprotocols": [V1]}, 400), ({"origin": "https://example.org"}, 403)):
+            with pytest.raises(InvalidStatus) as error:
+                waiting.client(**{"subprotocols": None, **options})
+            assert status_of(error) == status
+        client = waiting.client(subprotocols=None)
+        assert client.subprotocol is None
+        future.result(10).send("hello", soon())
+        assert client.recv(timeout=10) == "hello"
+
+
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": TOKEN}])
 def test_a_missing_or_wrong_token_gets_401_and_the_wait_goes_on(
     waiting_with_token: Waiting, header: dict[str, str]

@@ -73,9 +73,11 @@ class Waiting:
 
 
 @contextlib.contextmanager
-def listening(token: str | None = None, tls: ssl.SSLContext | None = None) -> Iterator[Waiting]:
+def listening(
+    token: str | None = None, tls: ssl.SSLContext | None = None, subprotocol: str | None = V1
+) -> Iterator[Waiting]:
     with ThreadPoolExecutor(1) as pool:
-        waiting = Waiting(Listener("127.0.0.1", 0, token, tls), pool)
+        waiting = Waiting(Listener("127.0.0.1", 0, token, tls, subprotocol), pool)
         try:
             yield waiting
         finally:

@@ -13,6 +13,7 @@ from godot_marl.cli.check import check_command
 from godot_marl.cli.doctor import doctor_command
 from godot_marl.cli.engine import engine_command
 from godot_marl.cli.evaluate import evaluate_command
+from godot_marl.cli.migrate import migrate_command
 from godot_marl.cli.play import play_command
 from godot_marl.cli.train import train_command
 from godot_marl.errors import GodotMarlError
@@ -49,5 +50,6 @@ main.add_command(check_command)
 main.add_command(doctor_command)
 main.add_command(engine_command)
 main.add_command(evaluate_command)
+main.add_command(migrate_command)
 main.add_command(play_command)
 main.add_command(train_command)

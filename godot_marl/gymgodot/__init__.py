@@ -1,0 +1,1 @@
+"""GymGodot's side of the wire: its games, unchanged, as Gymnasium environments of today."""
