@@ -13,6 +13,7 @@ from godot_marl.batch_checks import check_options, check_scene
 from godot_marl.calls import broken_reply_error, closed_error, reset_needed_error
 from godot_marl.codec import JOINED, LEFT, NO_ORDER, OBSERVED, RESET, RESET_IF_OVER, TERMINATED, TRUNCATED, Reply
 from godot_marl.observations import ObservationChecker
+from godot_marl.frames import FrameSaver
 from godot_marl.options import Game, Options
 from godot_marl.pool import WorkerPool
 from godot_marl.protocol import SceneDescription
@@ -67,6 +68,7 @@ class Batch:
         self._workers = processes
         self._copies = copies
         self.arenas = copies * processes
+        self._savers = FrameSaver.of_arenas(options.render_path, self.arenas)
         self.slots = len(self.scene.agents)
         self.rows = self.arenas * self.slots
         agent = self.scene.agents[0]
@@ -370,13 +372,16 @@ class Batch:
 
     # -- Pictures and the end ------------------------------------------------------------------------------------------
 
-    def render(self) -> list[Array]:
-        """A frame of each arena: uint8 of shape (height, width, 3)."""
+    def render(self, arenas: Sequence[int] | None = None) -> list[Array]:
+        """A frame of each arena, or of these: uint8 of shape (height, width, 3). With `render_path` they are saved."""
         self._check_reset("render")
         self._check_pending("render", False)
-        return [
-            self._pool.worker(worker).render(arena) for worker in range(self._workers) for arena in range(self._copies)
-        ]
+        frames = []
+        for arena in range(self.arenas) if arenas is None else arenas:
+            worker, copy = divmod(arena, self._copies)
+            frames.append(self._pool.worker(worker).render(copy))
+            self._savers[arena].save(frames[-1])
+        return frames
 
     def close(self) -> None:
         """End the games. Safe to call twice."""
