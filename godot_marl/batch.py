@@ -12,8 +12,8 @@ from godot_marl import errors
 from godot_marl.batch_checks import check_options, check_scene
 from godot_marl.calls import broken_reply_error, closed_error, reset_needed_error
 from godot_marl.codec import JOINED, LEFT, NO_ORDER, OBSERVED, RESET, RESET_IF_OVER, TERMINATED, TRUNCATED, Reply
-from godot_marl.observations import ObservationChecker
 from godot_marl.frames import FrameSaver
+from godot_marl.observations import ObservationChecker
 from godot_marl.options import Game, Options
 from godot_marl.pool import WorkerPool
 from godot_marl.protocol import SceneDescription

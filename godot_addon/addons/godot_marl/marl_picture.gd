@@ -41,28 +41,47 @@ static func answer(
 	return null
 
 
-# Arenas side by side in one world share one viewport too: it looks through the camera that does in
-# this arena what the current one does in its own, or, in 2D without a camera, from as far aside as
-# this arena stands. Answers what puts the view back.
+# Arenas side by side in one world share one viewport too. Only this one is shown, through the
+# camera that does in it what the current one does in its own, or, in 2D without a camera, from as
+# far aside as it stands. Answers what puts everything back.
 static func _look_at(root: Node, arenas: Array[MarlArena]) -> Callable:
-	var first := arenas[0].root
 	var viewport := root.get_viewport()
-	if arenas.size() == 1 or first.get_viewport() != viewport:
-		return func() -> void: pass
-	var camera: Node = viewport.get_camera_3d() if root is Node3D else viewport.get_camera_2d()
-	if camera:
-		for other in arenas:
-			if other.root.is_ancestor_of(camera) and other.root != root:
-				var same := root.get_node_or_null(other.root.get_path_to(camera))
-				if same and same.get_class() == camera.get_class():
-					_look_through(same)
-					return _look_through.bind(camera)
+	var hidden: Array[Node] = []
+	for other in arenas:
+		var is_beside := other.root != root and other.root.get_viewport() == viewport
+		if is_beside and other.root.get("visible"):
+			hidden.append(other.root)
+	var camera: Node = null
+	if root is Node3D:
+		camera = viewport.get_camera_3d()
 	elif root is Node2D:
-		var before := viewport.canvas_transform
-		var aside := (root as Node2D).position - (first as Node2D).position
-		viewport.canvas_transform = before.translated_local(-aside)
-		return viewport.set_canvas_transform.bind(before)
-	return func() -> void: pass
+		camera = viewport.get_camera_2d()
+	var canvas := viewport.canvas_transform
+	var own: Node = camera
+	for other in hidden:
+		if camera and other.is_ancestor_of(camera):
+			own = _same_camera(root, camera, other.get_path_to(camera))
+		other.set("visible", false)
+	if own and own != camera:
+		_look_through(own)
+	elif camera == null and root is Node2D and not hidden.is_empty():
+		var aside := (root as Node2D).position - (arenas[0].root as Node2D).position
+		viewport.canvas_transform = canvas.translated_local(-aside)
+	return func() -> void:
+		for other in hidden:
+			other.set("visible", true)
+		if own and own != camera:
+			_look_through(camera)
+		viewport.canvas_transform = canvas
+
+
+# The one of the same name, or, where a script has made it and it has none, of the same class.
+static func _same_camera(root: Node, camera: Node, path: NodePath) -> Node:
+	var named := root.get_node_or_null(path)
+	if named:
+		return named
+	var others := root.find_children("*", camera.get_class(), true, false)
+	return null if others.is_empty() else others[0]
 
 
 static func _look_through(camera: Node) -> void:
