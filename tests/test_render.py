@@ -18,6 +18,7 @@ from PIL import Image
 import godot_marl
 from godot_marl import errors, sb3
 from godot_marl.addon import prepare_example
+from godot_marl.engine import Engine
 from godot_marl.parallel import GodotParallelEnv
 
 pytestmark = pytest.mark.godot
@@ -83,6 +84,17 @@ def test_without_a_render_mode_render_says_how_to_get_a_picture(make: MakeEnv) -
     env.reset(seed=1)
     with pytest.warns(UserWarning, match="without a render_mode"):
         assert env.render() is None
+
+
+def test_a_game_that_was_started_without_a_display_says_how_to_get_a_picture(engine: Engine, scenes: Path) -> None:
+    command = [engine.path, "--headless", "--fixed-fps", "60", "--path", str(scenes), "lamp.tscn"]
+    env = godot_marl.parallel_env(command=command, render_mode="rgb_array")
+    env.reset(seed=1)
+    with pytest.raises(errors.GodotMarlError, match="A headless game has no picture") as caught:
+        env.render()
+    env.close()
+    assert caught.value.expected == "a game started with a display"
+    assert caught.value.remedy
 
 
 def test_a_window_needs_a_display_and_the_error_says_what_does_not(
