@@ -7,7 +7,7 @@ TORCH ?= torch==2.13.0
 
 BIN := $(VENV)/bin
 RUN := $(BIN)/godot-marl
-SCRIPTS := godot_addon benchmarks/project envs/*/*.gd tests/editor tests/gdscript tests/scenes/*.gd tests/envs/*.gd
+SCRIPTS := godot_addon benchmarks/project envs/*/*.gd docs/pictures tests/editor tests/gdscript tests/scenes/*.gd tests/envs/*.gd
 
 .PHONY: demo test lint format display godot3 clean
 

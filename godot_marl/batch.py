@@ -12,6 +12,7 @@ from godot_marl import errors
 from godot_marl.batch_checks import check_options, check_scene
 from godot_marl.calls import broken_reply_error, closed_error, reset_needed_error
 from godot_marl.codec import JOINED, LEFT, NO_ORDER, OBSERVED, RESET, RESET_IF_OVER, TERMINATED, TRUNCATED, Reply
+from godot_marl.frames import FrameSaver
 from godot_marl.options import Game, Options
 from godot_marl.pool import ResetPart, StepPart, WorkerPool
 from godot_marl.protocol import SceneDescription
@@ -77,6 +78,7 @@ class Batch:
         self._workers = processes
         self._copies = copies
         self.arenas = copies * processes
+        self._savers = FrameSaver.of_arenas(options.render_path, self.arenas)
         self.slots = len(self.scene.agents)
         self.rows = self.arenas * self.slots
         agent = self.scene.agents[0]
@@ -355,13 +357,16 @@ class Batch:
 
     # -- Pictures and the end ------------------------------------------------------------------------------------------
 
-    def render(self) -> list[Array]:
-        """A frame of each arena: uint8 of shape (height, width, 3)."""
+    def render(self, arenas: Sequence[int] | None = None) -> list[Array]:
+        """A frame of each arena, or of these: uint8 of shape (height, width, 3). With `render_path` they are saved."""
         self._check_reset("render")
         self._check_pending("render", False)
+        wanted = range(self.arenas) if arenas is None else arenas
         self._was_reset = False
-        frames = self._pool.render()
+        frames = self._pool.render(wanted)
         self._was_reset = True
+        for arena, frame in zip(wanted, frames, strict=True):
+            self._savers[arena].save(frame)
         return frames
 
     def close(self) -> None:

@@ -46,6 +46,11 @@ class FrameSaver:
         self._folder = None if folder is None else Path(folder)
         self._next = 0
 
+    @classmethod
+    def of_arenas(cls, folder: str | os.PathLike[str] | None, count: int) -> list[FrameSaver]:
+        """One for each of many arenas, whose frames go into the folders 0, 1, ... in `folder`."""
+        return [cls(None if folder is None else Path(folder) / str(arena)) for arena in range(count)]
+
     @property
     def is_wanted(self) -> bool:
         """True if frames are saved."""

@@ -41,7 +41,8 @@ class Options:
             them is ignored. Needs a window, so render_mode="human" or a game that the user starts.
         render_mode: None, "human" (a window in real time) or "rgb_array" (frames from `render`).
         render_size: (width, height) of the window and of frames, in pixels; None for the project's own.
-        render_path: A folder in which `render` also saves each frame as 0.png, 1.png, ...
+        render_path: A folder in which `render` also saves each frame as 0.png, 1.png, ... (of a vector form in a
+            folder for each arena: 0/0.png, 1/0.png, ...). It is made with the first frame.
         action_space: Replaces the scene's: one space for all agents, or a dictionary by agent name.
         observation_space: Replaces the scene's, likewise.
         start_timeout: Seconds until the game must have connected. None: 60, or 300 for a game that the user starts.

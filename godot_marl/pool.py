@@ -128,10 +128,10 @@ class WorkerPool:
         with self._all_or_none:
             return [worker.finish() for worker in self._workers]
 
-    def render(self) -> list[Array]:
-        """A frame of each arena of all workers."""
+    def render(self, arenas: Sequence[int]) -> list[Array]:
+        """A frame of each of these arenas, which are counted through all workers."""
         with self._all_or_none:
-            return [worker.render(arena) for worker in self._workers for arena in range(self._arenas)]
+            return [self._workers[arena // self._arenas].render(arena % self._arenas) for arena in arenas]
 
     @property
     def is_inherited(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -187,15 +188,16 @@ class RestartingPool(WorkerPool):
     def _resets_in_same_step(self) -> bool:
         return self._scene is not None and self._scene.settle_frames == 0
 
-    def render(self) -> list[Array]:
-        """A frame of each arena; of a worker that is lost by it, one of its new game."""
+    def render(self, arenas: Sequence[int]) -> list[Array]:
+        """A frame of each of these arenas; of a worker that is lost by it, those of its new game."""
         with self._all_or_none:
-            return [frame for index in range(self._count) for frame in self._frames(index)]
+            groups = itertools.groupby(arenas, lambda arena: arena // self._arenas)
+            return [frame for index, group in groups for frame in self._frames(index, list(group))]
 
-    def _frames(self, index: int) -> list[Array]:
+    def _frames(self, index: int, arenas: Sequence[int]) -> list[Array]:
         while True:
             try:
-                return [self._workers[index].render(arena) for arena in range(self._arenas)]
+                return [self._workers[index].render(arena % self._arenas) for arena in arenas]
             except _FAULTS as fault:
                 self._faults[index] = fault
                 self._replace_lost()

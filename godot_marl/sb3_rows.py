@@ -38,7 +38,7 @@ class Row:
 
     def render(self) -> Array | None:
         """A frame of its arena, uint8 of shape (height, width, 3); None unless render_mode is "rgb_array"."""
-        return self._batch.render()[self.arena] if self.render_mode == "rgb_array" else None
+        return self._batch.render([self.arena])[0] if self.render_mode == "rgb_array" else None
 
 
 class MaskedRow(Row):

@@ -204,7 +204,10 @@ class GodotVectorEnv(VectorEnv[Any, Any, Any]):
             infos.update(self._add_info(infos, info, row))
 
     def render(self) -> tuple[Array, ...] | None:
-        """A frame of each arena, uint8 of shape (height, width, 3); None unless render_mode is "rgb_array"."""
+        """A frame of each arena, uint8 of shape (height, width, 3); None unless render_mode is "rgb_array".
+
+        With `render_path` each is saved there too, in a folder for each arena: 0/0.png, 1/0.png, ...
+        """
         return tuple(self.batch.render()) if self.render_mode == "rgb_array" else None
 
     def close_extras(self, **_: Any) -> None:

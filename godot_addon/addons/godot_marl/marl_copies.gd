@@ -104,15 +104,20 @@ func _move_aside(instance: Node, index: int) -> void:
 		(instance as Node2D).position += Vector2(column * area.x, row * area.y)
 
 
-static func _make_world() -> SubViewport:
+func _make_world() -> SubViewport:
 	var viewport := SubViewport.new()
 	# A SubViewport has a 2D world of its own anyway.
 	viewport.own_world_3d = true
-	viewport.size = Vector2i(
-		ProjectSettings.get_setting("display/window/size/viewport_width", 1152) as int,
-		ProjectSettings.get_setting("display/window/size/viewport_height", 648) as int
-	)
 	var has_display := DisplayServer.get_name() != "headless"
+	# As much as the window would show of a scene that is alone.
+	viewport.size = (
+		Vector2i(_tree.root.get_visible_rect().size)
+		if has_display
+		else Vector2i(
+			ProjectSettings.get_setting("display/window/size/viewport_width", 1152) as int,
+			ProjectSettings.get_setting("display/window/size/viewport_height", 648) as int
+		)
+	)
 	viewport.render_target_update_mode = (
 		SubViewport.UPDATE_ALWAYS if has_display else SubViewport.UPDATE_DISABLED
 	)

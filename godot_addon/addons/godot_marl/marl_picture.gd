@@ -9,9 +9,12 @@ const HOW_TO_GET_ONE := (
 )
 
 
-## Answers a render message for an arena with the root [param root]: the problem, or null and the
+## Answers a render message for [param arena], one of [param arenas]: the problem, or null and the
 ## frame in [param into].
-static func answer(root: Node, message: Dictionary, into: Array[PackedByteArray]) -> MarlProblem:
+static func answer(
+	arena: MarlArena, arenas: Array[MarlArena], message: Dictionary, into: Array[PackedByteArray]
+) -> MarlProblem:
+	var root := arena.root
 	var viewport := root.get_viewport()
 	if DisplayServer.get_name() == "headless":
 		return MarlProblem.new(
@@ -28,7 +31,9 @@ static func answer(root: Node, message: Dictionary, into: Array[PackedByteArray]
 		(node as Node3D).force_update_transform()
 	for node in root.find_children("*", "CanvasItem", true, false):
 		(node as CanvasItem).force_update_transform()
+	var look_back := _look_at(root, arenas)
 	RenderingServer.force_draw(false)
+	look_back.call()
 	var image := viewport.get_texture().get_image()
 	if image == null or image.is_empty():
 		return MarlProblem.new(
@@ -40,3 +45,54 @@ static func answer(root: Node, message: Dictionary, into: Array[PackedByteArray]
 	image.convert(Image.FORMAT_RGB8)
 	into.append(MarlReply.encode_frame(int(message["request"] as float), image))
 	return null
+
+
+# Arenas side by side in one world share one viewport too. Only this one is shown, through the
+# camera that does in it what the current one does in its own, or, in 2D without a camera, from as
+# far aside as it stands. Answers what puts everything back.
+static func _look_at(root: Node, arenas: Array[MarlArena]) -> Callable:
+	var viewport := root.get_viewport()
+	var hidden: Array[Node] = []
+	for other in arenas:
+		var is_beside := other.root != root and other.root.get_viewport() == viewport
+		if is_beside and other.root.get("visible"):
+			hidden.append(other.root)
+	var camera: Node = null
+	if root is Node3D:
+		camera = viewport.get_camera_3d()
+	elif root is Node2D:
+		camera = viewport.get_camera_2d()
+	var canvas := viewport.canvas_transform
+	var own: Node = camera
+	for other in hidden:
+		if camera and other.is_ancestor_of(camera):
+			own = _same_camera(root, camera, other.get_path_to(camera))
+		other.set("visible", false)
+	if own and own != camera:
+		_look_through(own)
+	elif camera == null and root is Node2D and not hidden.is_empty():
+		var aside := (root as Node2D).position - (arenas[0].root as Node2D).position
+		viewport.canvas_transform = canvas.translated_local(-aside)
+	return func() -> void:
+		for other in hidden:
+			other.set("visible", true)
+		if own and own != camera:
+			_look_through(camera)
+		viewport.canvas_transform = canvas
+
+
+# The one of the same name, or, where a script has made it and it has none, of the same class.
+static func _same_camera(root: Node, camera: Node, path: NodePath) -> Node:
+	var named := root.get_node_or_null(path)
+	if named:
+		return named
+	var others := root.find_children("*", camera.get_class(), true, false)
+	return null if others.is_empty() else others[0]
+
+
+static func _look_through(camera: Node) -> void:
+	if camera is Camera3D:
+		(camera as Camera3D).make_current()
+	elif camera is Camera2D:
+		(camera as Camera2D).make_current()
+		(camera as Camera2D).force_update_scroll()

@@ -149,8 +149,8 @@ func _take(message: Variant) -> void:
 		["render", Phase.IDLE]:
 			var frames: Array[PackedByteArray] = []
 			_request = int(control.get("request", 0) as float)
-			var root := _requests.arena_of(control).root
-			_send_answer(MarlPicture.answer(root, control, frames), frames)
+			var arena := _requests.arena_of(control)
+			_send_answer(MarlPicture.answer(arena, _requests.arenas, control, frames), frames)
 		["close", _]:
 			_end(0)
 		_:
