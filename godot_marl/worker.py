@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import secrets
@@ -14,10 +13,11 @@ import numpy as np
 
 from godot_marl import errors, launcher
 from godot_marl.codec import Layout, Reply
+from godot_marl.endings import EXIT_PATIENCE, closed_error, end_game, exited_error, timeout_error
 from godot_marl.link import Link
 from godot_marl.listener import DEFAULT_PORT, Listener
 from godot_marl.options import Game, Options
-from godot_marl.output import complaint_in, describe_status, last_words, script_error_in
+from godot_marl.output import complaint_in, last_words, script_error_in
 from godot_marl.process import GameProcess
 from godot_marl.protocol import CLOSE_VERSION, Configuration, SceneDescription, Session
 from godot_marl.tls import server_context
@@ -30,7 +30,6 @@ _START_TIMEOUT = 60.0
 _START_TIMEOUT_BY_HAND = 300.0
 # How long a game may run without connecting when nothing in its scene names the bridge.
 _NO_BRIDGE_TIMEOUT = 5.0
-_EXIT_PATIENCE = 3.0
 # How long an answer may take to read that had come while Python did something else.
 _LATE_PATIENCE = 0.5
 # How long a person may think about one step: a week, so that nobody is hurried. Closing the window ends the wait.
@@ -224,24 +223,13 @@ class Worker:
         """True in a forked child: the game and its socket are the parent's."""
         return self._owner != os.getpid()
 
-    def close(self, patience: float = _EXIT_PATIENCE) -> None:
+    def close(self, patience: float = EXIT_PATIENCE) -> None:
         """End the game and wait until it is gone. Safe to call twice; in a forked child it does nothing."""
         if self.is_inherited:
             return
         link, process = self._link, self._process
         self._link = self._process = None
-        if link is not None:
-            with contextlib.suppress(OSError):
-                link.send(self._session.close(), time.monotonic() + 1.0)
-            if process is None:
-                with contextlib.suppress(OSError, errors.ProtocolError):
-                    # A game that the user started closes its own socket once it has read the message.
-                    link.receive(time.monotonic() + patience)
-            elif patience > 0:
-                process.wait(patience)
-            link.close()
-        if process is not None:
-            process.close(0.0)
+        end_game(link, process, self._session.close(), patience)
 
     def _exchange(self, message: str | bytes, kind: type[_Answer], patience: float | None = None) -> _Answer:
         self._begin(message, patience)
@@ -341,33 +329,20 @@ class Worker:
         )
 
     def _timeout_error(self, what: str) -> errors.GameTimeoutError:
-        output = self._process.output() if self._process else ""
-        return errors.GameTimeoutError(
-            f"The game {what} in time; it was ended.",
-            where=f"{self._where}, while Python was {self._session.phase.value}",
-            expected=f"an answer within {self._options.step_timeout:g} s",
-            got=last_words(output),
-            remedy="Look for an endless loop in the scene, or give a longer step_timeout=.",
-        )
+        return timeout_error(what, self._where, self._session.phase.value, self._options.step_timeout, self._process)
 
     def _lost(self, cause: OSError) -> errors.GodotMarlError:
-        if self._process is not None:
-            self._process.wait(_EXIT_PATIENCE)
-            return self._exit_error(f"while Python was {self._session.phase.value}")
-        return errors.GameExitedError(
-            "The game closed the connection.",
-            where=f"{self._where}, while Python was {self._session.phase.value}",
-            got=str(cause),
-            remedy="Start the game again and make a new environment.",
-        )
+        if self._process is None:
+            return closed_error(self._where, self._session.phase.value, cause)
+        self._process.wait(EXIT_PATIENCE)
+        return self._exit_error(f"while Python was {self._session.phase.value}")
 
     def _exit_error(self, when: str, turned_away: str = "") -> errors.GodotMarlError:
         assert self._process is not None
         script_error = self._parse_error()
         if script_error is not None:
             return script_error
-        status, output = self._process.exit_status, self._process.output()
-        complaint = complaint_in(output)
+        complaint = complaint_in(self._process.output())
         if complaint is not None and complaint.endswith("is not enabled"):
             return errors.NoBridgeError(
                 "The scene's MarlBridge is not enabled.",
@@ -376,14 +351,8 @@ class Worker:
                 got=complaint,
                 remedy="Switch the bridge's property enabled on in the scene.",
             )
-        error = errors.GameExitedError(
-            f"The game ended {when}.",
-            where=self._where,
-            expected="a game that runs until the environment is closed",
-            got=f"{describe_status(status)}; {complaint or last_words(output)}"
-            + (f"\n    Python turned somebody away: {turned_away}" if turned_away else ""),
-            remedy="See what it printed, and look for quit() in the scene; reset() starts the game again.",
-        )
-        error.exit_status = status
-        error.output = output
-        return error
+        reason = complaint
+        if turned_away:
+            words = complaint or last_words(self._process.output())
+            reason = f"{words}\n    Python turned somebody away: {turned_away}"
+        return exited_error(self._process, self._where, when, reason=reason)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import shlex
@@ -10,19 +9,23 @@ import time
 from dataclasses import dataclass
 
 from godot_marl import errors
+from godot_marl.endings import EXIT_PATIENCE, LOOK_FOR_QUIT, closed_error, end_game, exited_error, timeout_error
 from godot_marl.gymgodot import wire
 from godot_marl.gymgodot.command import Command, game_arguments
 from godot_marl.launcher import has_display
 from godot_marl.link import Link
 from godot_marl.listener import Listener
-from godot_marl.output import complaint_in, describe_status, last_words, script_error_in
+from godot_marl.output import complaint_in, last_words, script_error_in
 from godot_marl.process import GameProcess
 
 logger = logging.getLogger(__name__)
 
-_EXIT_PATIENCE = 3.0
 _LATE = 1.0
 _DISPLAY_SIZE = (1920, 1080)
+_NEEDS_DISPLAY = (
+    "If it wants a display: render_mode='rgb_array' or window_render=True bring one, "
+    "and Godot's server build needs none."
+)
 
 
 @dataclass(frozen=True)
@@ -181,49 +184,23 @@ class GymGodotGame:
         script_error = self._script_error()
         if script_error is not None:
             return script_error
-        return errors.GameTimeoutError(
-            "The game did not answer in time; it was ended.",
-            where=f"{self._where}, while Python was {doing}",
-            expected=f"an answer within {self._wish.step_timeout:g} s",
-            got=last_words(self._process.output() if self._process else ""),
-            remedy="Look for an endless loop or a script error in the scene, or give a longer step_timeout=.",
-        )
+        return timeout_error("did not answer", self._where, doing, self._wish.step_timeout, self._process)
 
     def _lost(self, doing: str, cause: OSError) -> errors.GodotMarlError:
-        if self._process is not None:
-            self._process.wait(_EXIT_PATIENCE)
-            return self._exit_error(f"while Python was {doing}")
-        return errors.GameExitedError(
-            "The game closed the connection.",
-            where=f"{self._where}, while Python was {doing}",
-            got=str(cause),
-            remedy="Start the game again, and call reset() or make a new environment.",
-        )
+        if self._process is None:
+            return closed_error(self._where, doing, cause)
+        self._process.wait(EXIT_PATIENCE)
+        return self._exit_error(f"while Python was {doing}")
 
     def _exit_error(self, when: str) -> errors.GodotMarlError:
         assert self._process is not None
         script_error = self._script_error()
         if script_error is not None:
             return script_error
-        status, output = self._process.exit_status, self._process.output()
-        remedy = "See what it printed, and look for quit() in the scene; reset() starts the game again."
-        if complaint_in(output) is not None:
+        remedy = LOOK_FOR_QUIT if has_display() else f"{LOOK_FOR_QUIT} {_NEEDS_DISPLAY}"
+        if complaint_in(self._process.output()) is not None:
             remedy = "This scene has a MarlBridge: use gymnasium.make('godot_marl/Godot-v0', game=...)."
-        elif not has_display():
-            remedy += (
-                " If it wants a display: render_mode='rgb_array' or window_render=True bring one, and Godot's server "
-                "build needs none."
-            )
-        error = errors.GameExitedError(
-            f"The game ended {when}.",
-            where=self._where,
-            expected="a game that runs until the environment is closed",
-            got=f"{describe_status(status)}; {last_words(output)}",
-            remedy=remedy,
-        )
-        error.exit_status = status
-        error.output = output
-        return error
+        return exited_error(self._process, self._where, when, remedy=remedy)
 
     # -- The end -------------------------------------------------------------------------------------------------------
 
@@ -232,21 +209,10 @@ class GymGodotGame:
         """True in a forked child: the game and its socket are the parent's."""
         return self._owner != os.getpid()
 
-    def close(self, patience: float = _EXIT_PATIENCE) -> None:
+    def close(self, patience: float = EXIT_PATIENCE) -> None:
         """End the game and wait until it is gone. Safe to call twice; in a forked child it does nothing."""
         if self.is_inherited:
             return
         link, process = self._link, self._process
         self._link = self._process = None
-        if link is not None:
-            with contextlib.suppress(OSError):
-                link.send(wire.CLOSE, time.monotonic() + 1.0)
-            if process is None:
-                # Nothing answers; the game closes its socket once it has read the message.
-                with contextlib.suppress(OSError, errors.ProtocolError):
-                    link.receive(time.monotonic() + patience)
-            elif patience > 0:
-                process.wait(patience)
-            link.close()
-        if process is not None:
-            process.close(0.0)
+        end_game(link, process, wire.CLOSE, patience)

@@ -1,0 +1,79 @@
+"""How a game ends: told to, or by itself; and the errors that say which."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+from godot_marl import errors
+from godot_marl.link import Link
+from godot_marl.output import describe_status, last_words
+from godot_marl.process import GameProcess
+
+# How long a game may take to end once it was told to, or has closed its connection.
+EXIT_PATIENCE = 3.0
+
+LOOK_FOR_QUIT = "See what it printed, and look for quit() in the scene; reset() starts the game again."
+
+
+def end_game(link: Link | None, process: GameProcess | None, farewell: str, patience: float) -> None:
+    """Take leave of a game, wait until it is gone, and end it if it is not.
+
+    Args:
+        link: The connection to it, if there is one.
+        process: Its process; None for a game that the user started.
+        farewell: The message that tells it to end.
+        patience: For how many seconds to wait.
+    """
+    if link is not None:
+        with contextlib.suppress(OSError):
+            link.send(farewell, time.monotonic() + 1.0)
+        if process is None:
+            with contextlib.suppress(OSError, errors.ProtocolError):
+                # A game that the user started closes its own socket once it has read the message.
+                link.receive(time.monotonic() + patience)
+        elif patience > 0:
+            process.wait(patience)
+        link.close()
+    if process is not None:
+        process.close(0.0)
+
+
+def timeout_error(
+    what: str, where: str, doing: str, seconds: float, process: GameProcess | None
+) -> errors.GameTimeoutError:
+    """The error of a game that `what` ("did not answer") within so many seconds, while Python was `doing`."""
+    return errors.GameTimeoutError(
+        f"The game {what} in time; it was ended.",
+        where=f"{where}, while Python was {doing}",
+        expected=f"an answer within {seconds:g} s",
+        got=last_words(process.output() if process else ""),
+        remedy="Look for an endless loop in the scene, or give a longer step_timeout=.",
+    )
+
+
+def closed_error(where: str, doing: str, cause: OSError) -> errors.GameExitedError:
+    """The error of a game that the user started, and that has closed the connection."""
+    return errors.GameExitedError(
+        "The game closed the connection.",
+        where=f"{where}, while Python was {doing}",
+        got=str(cause),
+        remedy="Start the game again, and call reset() or make a new environment.",
+    )
+
+
+def exited_error(
+    process: GameProcess, where: str, when: str, *, reason: str | None = None, remedy: str = LOOK_FOR_QUIT
+) -> errors.GameExitedError:
+    """The error of a game whose process has ended, with its exit status and its last words, or a better reason."""
+    status, output = process.exit_status, process.output()
+    error = errors.GameExitedError(
+        f"The game ended {when}.",
+        where=where,
+        expected="a game that runs until the environment is closed",
+        got=f"{describe_status(status)}; {reason or last_words(output)}",
+        remedy=remedy,
+    )
+    error.exit_status = status
+    error.output = output
+    return error
