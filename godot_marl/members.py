@@ -46,3 +46,15 @@ def count(message: Mapping[str, Any], name: str, least: int, default: int | None
     if not is_number or not least <= value <= _MOST or value != int(value):
         raise ValueError(f"{name} must be a whole number from {least} to {_MOST}, not {value!r:.100}")
     return int(value)
+
+
+def objects(message: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """A member that is a list of objects; empty if it is missing.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    value = message.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise TypeError(f"{name} must be a list of objects, not {value!r:.100}")
+    return value

@@ -17,7 +17,7 @@ from gymnasium import spaces
 
 from godot_marl import errors
 from godot_marl.codec import KIND_FRAME, Layout, Reply, decode_frame, encode_reset, is_first, read_json
-from godot_marl.members import boolean, count, text
+from godot_marl.members import boolean, count, objects, text
 from godot_marl.spaces import MAX_BYTES, bytes_of_wire, from_wire, to_wire
 from godot_marl.version import __version__
 
@@ -273,7 +273,7 @@ class Session:
             takes_options=boolean(message, "takes_options", False),
             settle_frames=count(message, "settle_frames", 0, 0),
             warnings=tuple(
-                f"{text(w, 'where')}: {text(w, 'what')} {text(w, 'remedy')}" for w in message.get("warnings", ())
+                f"{text(w, 'where')}: {text(w, 'what')} {text(w, 'remedy')}" for w in objects(message, "warnings")
             ),
             engine=self._hello["engine"],
             addon_version=self._hello["addon_version"],

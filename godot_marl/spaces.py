@@ -175,13 +175,20 @@ def _box_from_wire(wire: Mapping[str, Any]) -> spaces.Box:
         raise ValueError(f"dtype {dtype!r} is not one of {', '.join(BOX_DTYPES)}")
     shape = _size(_filled(wire["shape"], list))
     low, high = (_bound_from_wire(wire[name], shape, dtype) for name in ("low", "high"))
-    if np.any(low > high):
+    # As they were written: what does not fit into the type has become its limit.
+    given = [[_number_from_wire(n) for n in _as_list(wire[name])] for name in ("low", "high")]
+    count = max(map(len, given))
+    if any(least > most for least, most in zip(*(numbers * (count // len(numbers)) for numbers in given), strict=True)):
         raise ValueError("low must not be above high")
     return spaces.Box(low, high, shape=shape, dtype=np.dtype(dtype).type)
 
 
+def _as_list(bound: object) -> list[Any]:
+    return bound if isinstance(bound, list) else [bound]
+
+
 def _bound_from_wire(bound: object, shape: tuple[int, ...], dtype: str) -> np.ndarray[Any, Any]:
-    numbers = [_number_from_wire(n) for n in (bound if isinstance(bound, list) else [bound])]
+    numbers = [_number_from_wire(n) for n in _as_list(bound)]
     if np.issubdtype(np.dtype(dtype), np.integer):
         # An integer box cannot be unbounded: its type's own range is what "unbounded" means.
         limits = np.iinfo(dtype)

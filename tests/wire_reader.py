@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wire_reference import Space, is_leaf, leaf, members
+from wire_reference import FORMATS, Space, is_leaf, leaf, members
 
 SIZES = {"f64": 8, "i64": 8, "f32": 4, "i32": 4, "u8": 1}
 RANGES = {"int8": (-(2**7), 2**7 - 1), "int16": (-(2**15), 2**15 - 1), "int32": (-(2**31), 2**31 - 1)}
@@ -58,7 +58,7 @@ def member(message: Any, name: str, kind: type, *default: Any) -> Any:
 
 
 def whole(value: Any, least: int, most: int = 2**31 - 1) -> int:
-    check(type(value) in (int, float) and math.isfinite(value) and value == math.floor(value), repr(value))
+    check(type(value) is int or (type(value) is float and math.isfinite(value) and value == math.floor(value)))
     check(least <= value <= most, repr(value))
     return int(value)
 
@@ -130,8 +130,9 @@ def read_space(space: Any) -> Any:
     dtype = member(space, "dtype", str)
     check(shape and math.prod(shape) <= LARGEST and dtype in (*RANGES, "float32", "float64"))
     low, high = (read_bound(space.get(name), dtype, math.prod(shape)) for name in ("low", "high"))
-    pairs = zip(low * (1 if len(low) > 1 else len(high)), high * (1 if len(high) > 1 else len(low)), strict=True)
-    check(all(least <= most for least, most in pairs))
+    # Before they are made to fit into their type.
+    lows, highs = ([float(n) for n in (b if isinstance(b, list) else [b])] for b in (space["low"], space["high"]))
+    check(all(lows[i % len(lows)] <= highs[i % len(highs)] for i in range(max(len(lows), len(highs)))))
     return "box", shape, dtype, low, high
 
 
@@ -145,19 +146,77 @@ def read_bound(bound: Any, dtype: str, size: int) -> list[float]:
 def read_number(number: Any, dtype: str) -> float:
     if number in ("inf", "-inf"):
         number = float(number)
-    check(type(number) in (int, float) and not math.isnan(number), repr(number))
+    check(type(number) in (int, float))
+    try:
+        check(not math.isnan(number))
+    except OverflowError as error:
+        raise Wrong("beyond a float64") from error
     if dtype in RANGES:
         least, most = RANGES[dtype]
         check(math.isinf(number) or number == math.floor(number))
         return max(least, min(most, number if math.isinf(number) else int(number)))
-    try:
-        number = float(number)
-    except OverflowError as error:
-        raise Wrong(str(number)) from error
+    number = float(number)
     try:
         return float(struct.unpack("<f", struct.pack("<f", number))[0]) if dtype == "float32" else number
     except OverflowError:
         return math.copysign(math.inf, number)
+
+
+# -- What Python sends -------------------------------------------------------------------------------------------------
+
+
+def read_request(text: str) -> dict[str, Any]:
+    """A configure, reset or render message (2.2, 2.4, 2.5), or another type with whatever members."""
+    message = read_object(text)
+    kind = member(message, "type", str)
+    if kind == "configure":
+        whole(message.get("protocol"), 0)
+        whole(message.get("arenas", 1), 1, 2**16)
+        for name in ("step_length", "physics_fps"):
+            check(message.get(name) is None or whole(message[name], 1))
+        for name in ("real_time", "exact_reset"):
+            member(message, name, bool, False)
+        timeout = message.get("turn_timeout", 0)
+        check(type(timeout) in (int, float) and 0 <= timeout < float("inf"))
+        check(all(type(name) is str for name in member(message, "human_agents", list, [])))
+        check(member(message, "layout", str, "separate") in ("separate", "shared"))
+        for name in ("action_spaces", "observation_spaces"):
+            check(all(type(space) is dict for space in member(message, name, dict, {}).values()))
+    elif kind == "reset":
+        whole(message.get("request"), 0, 2**32 - 1)
+        indices = []
+        for wish in member(message, "arenas", list):
+            indices.append(whole(member(wish, "arena", type(wish.get("arena")) if type(wish) is dict else int), 0, 2**16))
+            seed = member(wish, "seed", str)
+            check(seed and set(seed) <= set("0123456789") and len(seed) < 20 and int(seed) < 2**63)
+            member(wish, "options", dict)
+        check(len(set(indices)) == len(indices))
+    elif kind == "render":
+        whole(message.get("request"), 0, 2**32 - 1)
+        whole(message.get("arena"), 0, 2**16)
+        size = message.get("size")
+        check(size is None or (type(size) is list and len(size) == 2 and all(whole(n, 1, 2**14) for n in size)))
+    return message
+
+
+def read_step(message: bytes, arenas: int, spaces: Sequence[Space]) -> dict[str, Any]:
+    """Section 5: the request, for each slot the action as the bytes of float64 and int64, the orders and the seeds."""
+    data = Bytes(message)
+    kind, flags, zero, request = struct.unpack("<BBHI", data.take(8))
+    check(kind == 1 and flags in (0, 1) and zero == 0, "header")
+    values: list[list[bytes]] = [[b""] * len(leaves(space)) for _ in range(arenas) for space in spaces]
+    for section in SIZES:
+        for slot, places in enumerate(values):
+            for place, (own, size, _) in enumerate(leaves(spaces[slot % len(spaces)])):
+                if own == section:
+                    numbers = struct.unpack(f"<{size}{FORMATS[section]}", data.take(size * SIZES[section]))
+                    places[place] = struct.pack(f"<{size}{'d' if section in ('f64', 'f32') else 'q'}", *numbers)
+    marks = data.take(len(values))
+    orders = data.take(arenas if flags else 0)
+    seeds = struct.unpack(f"<{len(orders)}q", data.take(8 * len(orders)))
+    check(not data.rest and set(marks) <= {0, 1} and set(orders) <= {0, 1, 2} and all(seed >= 0 for seed in seeds))
+    actions = [b"".join(places) if mark else None for places, mark in zip(values, marks, strict=True)]
+    return {"request": request, "actions": actions, "orders": list(orders), "seeds": list(seeds)}
 
 
 # -- Binary messages ---------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import struct
 from collections.abc import Callable, Sequence
@@ -60,23 +61,19 @@ def mutate_tree(tape: Tape, message: Any, strangers: Sequence[Any]) -> None:
     other, other_key = tape.one_of(places)
     match tape.below(6):
         case 0 | 1:
-            container[key] = tape.one_of(ODD_VALUES)
+            # A copy: what comes from the list must not change with the message.
+            container[key] = copy.deepcopy(tape.one_of(ODD_VALUES))
         case 2:
             del container[key]
         case 3:
-            # A copy, so that nothing holds itself.
-            container[key] = json.loads(json.dumps(other[other_key])) if other_key in keys_of(other) else None
+            container[key] = copy.deepcopy(other[other_key])
         case 4:
             if isinstance(container, dict):
                 container[tape.one_of(["", "type", "n", "x" * 300, "\ud800"])] = container.pop(key)
             else:
-                container.insert(key, container[key])
+                container.insert(key, copy.deepcopy(container[key]))
         case 5:
-            container[key] = json.loads(json.dumps(tape.one_of(strangers)))
-
-
-def keys_of(container: Any) -> Any:
-    return container if isinstance(container, dict) else range(len(container))
+            container[key] = copy.deepcopy(tape.one_of(strangers))
 
 
 def mutate_bytes(tape: Tape, data: bytes, strangers: Sequence[bytes]) -> bytes:
@@ -112,7 +109,7 @@ def mutated_text(tape: Tape, message: Any, strangers: Sequence[Any]) -> str:
     kind = tape.below(16)
     if kind == 0:
         return tape.one_of(['{"type":', "[" * 5000, '{"a":' * 3000, "", "\ufeff{}", "null", '"hello"', "NaN", "\0"])
-    message = json.loads(json.dumps(message))
+    message = copy.deepcopy(message)
     for _ in range(tape.below(4) if kind < 12 else 0):
         mutate_tree(tape, message, strangers)
     text = json.dumps(message, ensure_ascii=bool(tape.below(2)))

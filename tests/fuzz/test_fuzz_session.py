@@ -168,6 +168,12 @@ def reply_facts(session: Session, reply: Reply) -> dict[str, Any]:
 # -- The judgement -----------------------------------------------------------------------------------------------------
 
 
+def assert_same(found: Any, expected: Any, where: str, message: str) -> None:
+    # Not with the texts of pytest, which compares what may be long letter by letter.
+    same = found == expected
+    assert same, f"{where}: {message[:2000]}\nfound:    {found!r:.1000}\nexpected: {expected!r:.1000}"
+
+
 def judge_text(phase: str, text: str, counts: Counter[str]) -> None:
     session = copy.copy(WAITING[phase])
     answer = received(session, text)
@@ -177,7 +183,7 @@ def judge_text(phase: str, text: str, counts: Counter[str]) -> None:
     else:
         expected = read(reader.read_scene, text, ARENAS)
         found = None if answer is None else scene_facts(answer)
-    assert found == expected, text[:2000]
+    assert_same(found, expected, phase, text)
     counts["read" if expected else "refused"] += 1
 
 
@@ -192,7 +198,7 @@ def judge_bytes(name: str, asked: str, message: bytes, counts: Counter[str]) -> 
         expected = read(reader.read_reply, message, case.scene, case.request, asked)
         found = None if answer is None else reply_facts(session, answer)
     # Of infos a NaN cannot come, so all that is compared is equal to itself.
-    assert found == expected, (name, asked, message.hex())
+    assert_same(found, expected, f"{name}, {asked}", message.hex())
     counts["read" if expected else "refused"] += 1
 
 
