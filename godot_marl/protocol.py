@@ -17,6 +17,7 @@ from gymnasium import spaces
 
 from godot_marl import errors
 from godot_marl.codec import KIND_FRAME, Layout, Reply, decode_frame, encode_reset, is_first, read_json
+from godot_marl.game_errors import error_from_message
 from godot_marl.members import boolean, count, objects, text
 from godot_marl.spaces import MAX_BYTES, bytes_of_wire, from_wire, to_wire
 from godot_marl.version import __version__
@@ -343,38 +344,6 @@ class Session:
             got=got,
             remedy="Install the addon that belongs to this package: godot-marl addon install PROJECT_FOLDER.",
         )
-
-
-_ERROR_OF_CODE: dict[str, type[errors.GodotMarlError]] = {
-    "no_agent": errors.NoAgentError,
-    "agent_name": errors.SceneError,
-    "agent_set": errors.SceneError,
-    "birth": errors.SceneError,
-    "turn": errors.SceneError,
-    "space": errors.InvalidSpaceError,
-    "observation": errors.InvalidObservationError,
-    "state": errors.InvalidObservationError,
-    "reward": errors.InvalidObservationError,
-    "end": errors.InvalidObservationError,
-    "action_mask": errors.InvalidObservationError,
-    "human_action": errors.SceneError,
-    "info": errors.InvalidObservationError,
-    "options": errors.InvalidOptionError,
-    "script": errors.ScriptError,
-    "render": errors.InvalidOptionError,
-    "configure": errors.InvalidOptionError,
-    "protocol": errors.ProtocolError,
-}
-
-
-def error_from_message(message: Mapping[str, Any]) -> errors.GodotMarlError:
-    """The exception for an error message (2.7)."""
-    cls = _ERROR_OF_CODE.get(str(message.get("code")), errors.SceneError)
-    texts = {key: str(message.get(key) or "") for key in ("where", "expected", "got", "remedy")}
-    error = cls(str(message.get("what") or "The game reported an error."), **texts)
-    if isinstance(error, errors.ScriptError):
-        error.script_errors = tuple(dict(entry) for entry in message.get("script_errors") or ())
-    return error
 
 
 def version_error(offered: str, addon_version: str = "") -> errors.ProtocolVersionError:

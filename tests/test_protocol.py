@@ -12,7 +12,7 @@ from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from godot_marl import errors, protocol
+from godot_marl import errors, game_errors, protocol
 from godot_marl.codec import FRAME_HEADER, Reply
 from godot_marl.protocol import MAX_SEED, Configuration, Phase, SceneDescription, Session, version_error
 
@@ -321,7 +321,7 @@ def test_each_error_code_has_its_exception(session: Session, code: str) -> None:
 
 
 def test_the_list_of_codes_is_that_of_the_protocol() -> None:
-    assert set(protocol._ERROR_OF_CODE) == set(CODES) - {"a code of a later version"}
+    assert set(game_errors._ERROR_OF_CODE) == set(CODES) - {"a code of a later version"}
 
 
 @pytest.mark.parametrize("messages", [(), (HELLO,), (HELLO, SCENE)])
