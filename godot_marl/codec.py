@@ -31,7 +31,11 @@ OBSERVED, TERMINATED, TRUNCATED, JOINED, LEFT, TURN = 1, 2, 4, 8, 16, 32
 # What 6.3 allows the flags of a slot to be, and those of a slot whose episode begins.
 _FIRST_FLAGS = bytes([0, OBSERVED, OBSERVED | TURN])
 _SLOT_FLAGS = _FIRST_FLAGS + bytes(
-    [LEFT | TERMINATED, OBSERVED | JOINED | TURN, *(OBSERVED | end | new for end in (0, 2, 4, 6) for new in (0, JOINED))]
+    [
+        LEFT | TERMINATED,
+        OBSERVED | JOINED | TURN,
+        *(OBSERVED | end | new for end in (0, 2, 4, 6) for new in (0, JOINED)),
+    ]
 )
 
 # Fewer views than this are sooner made one by one.

@@ -16,6 +16,7 @@ import godot_marl
 from godot_marl.cache import cache_dir
 from godot_marl.engine import Engine
 
+
 @dataclass(frozen=True)
 class Left:
     """What a program has of the machine."""

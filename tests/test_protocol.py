@@ -12,7 +12,7 @@ from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from godot_marl import errors, game_errors, protocol
+from godot_marl import errors, game_errors
 from godot_marl.codec import FRAME_HEADER, Reply
 from godot_marl.protocol import MAX_SEED, Configuration, Phase, SceneDescription, Session, version_error
 

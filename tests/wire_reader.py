@@ -1,7 +1,7 @@
 """A strict reader of what a game may send, written from `docs/protocol.md` alone; it shares nothing with the product.
 
-It answers plain facts, or raises `Wrong`. Numbers of messages stay the bytes that they came in, so that a NaN is equal
-to itself.
+It answers plain facts, or raises `WrongError`. Numbers of messages stay the bytes that they came in, so that a NaN is
+equal to itself.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ FIRST = {0, 1, 33}
 FLAGS = FIRST | {18, 41} | {1 | end | joined for end in (0, 2, 4, 6) for joined in (0, 8)}
 
 
-class Wrong(Exception):
+class WrongError(Exception):
     """The message is not allowed."""
 
 
 def check(fact: object, what: str = "") -> None:
     if not fact:
-        raise Wrong(what)
+        raise WrongError(what)
 
 
 # -- Control messages --------------------------------------------------------------------------------------------------
@@ -37,14 +37,14 @@ def check(fact: object, what: str = "") -> None:
 
 def read_object(text: str) -> dict[str, Any]:
     def refuse(name: str) -> None:
-        raise Wrong(name)
+        raise WrongError(name)
 
     try:
         text.encode()
         value = json.loads(text, parse_constant=refuse)
         json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise Wrong(str(error)) from error
+        raise WrongError(str(error)) from error
     check(isinstance(value, dict), "no object")
     return value
 
@@ -99,7 +99,7 @@ def read_scene(text: str, arenas: int) -> dict[str, Any]:
 def read_agent(agent: Any) -> dict[str, Any]:
     facts = {name: member(agent, name, str) for name in ("name", "path", "policy")}
     facts |= {name: read_space(member(agent, name, dict)) for name in ("observation_space", "action_space")}
-    return {**facts, "action_mask": whole(member(agent, "action_mask", type(agent.get("action_mask"))), 0)}
+    return {**facts, "action_mask": whole(agent.get("action_mask"), 0)}
 
 
 def size_of(space: Space) -> int:
@@ -150,7 +150,7 @@ def read_number(number: Any, dtype: str) -> float:
     try:
         check(not math.isnan(number))
     except OverflowError as error:
-        raise Wrong("beyond a float64") from error
+        raise WrongError("beyond a float64") from error
     if dtype in RANGES:
         least, most = RANGES[dtype]
         check(math.isinf(number) or number == math.floor(number))
@@ -186,7 +186,9 @@ def read_request(text: str) -> dict[str, Any]:
         whole(message.get("request"), 0, 2**32 - 1)
         indices = []
         for wish in member(message, "arenas", list):
-            indices.append(whole(member(wish, "arena", type(wish.get("arena")) if type(wish) is dict else int), 0, 2**16))
+            indices.append(
+                whole(member(wish, "arena", type(wish.get("arena")) if type(wish) is dict else int), 0, 2**16)
+            )
             seed = member(wish, "seed", str)
             check(seed and set(seed) <= set("0123456789") and len(seed) < 20 and int(seed) < 2**63)
             member(wish, "options", dict)
@@ -307,7 +309,7 @@ def read_tail(tail: bytes) -> dict[str, Any]:
     try:
         value = read_object(tail.decode())
     except UnicodeDecodeError as error:
-        raise Wrong(str(error)) from error
+        raise WrongError(str(error)) from error
     check("infos" in value or "next_infos" in value)
     check(value.get("infos", []) is not None and value.get("next_infos", []) is not None)
     return value

@@ -17,9 +17,9 @@ MEMORY_SLACK_MIB = 16.0
 MEMORY_SLOPE_MIB = 4.0
 """How much memory may grow in each hour beside that: a night of ten hours then takes 56 MiB."""
 STEP_TIME_RATIO = 2.0
-"""How much longer a step may take in the second half of the run, of each half its quickest interval."""
+"""How much longer a step may take in the last third of the run than in the first, of each its quickest interval."""
 STEP_TIME_HOURS = 0.1
-"""A run that was shorter than this after its warm-up says nothing about that: another program may take half of it."""
+"""A run that is shorter after its warm-up says nothing about that: another program may take a third of it."""
 
 COUNTED = ("handles", "processes", "threads", "sockets")
 """What may not be more at the end than after the warm-up."""
@@ -128,10 +128,13 @@ class SoakCurve:
         found = []
         for form in self.forms:
             times = self.step_times(form)
-            half = len(times) // 2
-            # The quickest interval of each half: other programs only ever make steps slower.
-            if half and self.hours >= STEP_TIME_HOURS and min(times[half:]) > STEP_TIME_RATIO * min(times[:half]):
-                found.append(f"{form}: {min(times[half:]):.0f} us a step, {min(times[:half]):.0f} in the first half")
+            third = len(times) // 3
+            if not third or self.hours < STEP_TIME_HOURS:
+                continue
+            # The quickest intervals: other programs only ever make steps slower.
+            first, last = min(times[:third]), min(times[-third:])
+            if last > STEP_TIME_RATIO * first:
+                found.append(f"{form}: {last:.0f} us a step in the last third, {first:.0f} in the first")
         return found
 
     @property
@@ -162,7 +165,8 @@ class SoakCurve:
             "after": self.after and asdict(self.after),
             "faults": self.faults,
             "rows": [
-                {"name": name, "first": first, "last": last, "an_hour": slope} for name, first, last, slope in self.rows()
+                {"name": name, "first": first, "last": last, "an_hour": slope}
+                for name, first, last, slope in self.rows()
             ],
             "samples": [asdict(sample) for sample in self.samples],
         }

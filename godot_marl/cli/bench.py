@@ -114,7 +114,7 @@ def bench_command(
     --soak measures no case. Ctrl-C ends it with what it has seen. The exit status is 1 if a game failed that was not
     killed on purpose, or if after the warm-up (a fifth of the time) something grew: handles, processes, threads or
     sockets at all; memory of Python or of the games by more than 16 MiB and 4 MiB for each hour; the time of a step
-    to more than twice, of the quickest interval of each half, in a run of eight minutes or more.
+    to more than twice, from the quickest interval of the first third to that of the last, in eight minutes or more.
     """
     choice = Choice(agents, form, arrangement, observation, workers)
     if soak is not None and (quick or learning or memory or godot_rl_addon or choice != Choice()):

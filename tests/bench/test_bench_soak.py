@@ -19,7 +19,9 @@ def curve_of(hours: float, **growth: float) -> SoakCurve:
         now = {name: getattr(CALM, name) + growth.get(name, 0.0) * i / 100 for name in vars(CALM)}
         counted = {name: int(now[name]) for name in ("handles", "processes", "threads", "sockets")}
         samples.append(
-            SoakSample(hours * 36 * i, Reading(**{**now, **counted}), {"vector": 500.0 + growth.get("us", 0.0) * i / 100})
+            SoakSample(
+                hours * 36 * i, Reading(**{**now, **counted}), {"vector": 500.0 + growth.get("us", 0.0) * i / 100}
+            )
         )
     return SoakCurve(samples, before=CALM, after=CALM)
 

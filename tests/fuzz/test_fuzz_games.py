@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import json
+import secrets
 import struct
+import sys
 from collections import Counter
 from pathlib import Path
-from random import Random
 
+import numpy as np
 import pytest
 import wire_reader as reader
 from mutations import Tape, mutate_bytes, mutated_bytes, mutated_text
@@ -117,17 +119,17 @@ def play(command: list[str], tape: Tape, counts: Counter[str]) -> None:
 def test_a_game_ends_by_itself_whatever_its_server_sends(engine: Engine, scenes: Path, nightly: bool) -> None:
     assert PATIENCE < DEADLINE
     command = [str(engine.path), "--headless", "--fixed-fps", "60", "--path", str(scenes), "by_hand.tscn"]
-    seed = Random().getrandbits(32) if nightly else 1
-    random = Random(seed)  # noqa: S311 - of no secret
+    seed = secrets.randbits(32) if nightly else 1
+    random = np.random.default_rng(seed)
     counts: Counter[str] = Counter()
     games = 300 if nightly else 30
     for number in range(games):
-        tape = Tape(random.randbytes(64))
+        tape = Tape(random.bytes(64))
         try:
             play(command, tape, counts)
         except Exception as error:
             error.add_note(f"game {number} of the seed {seed}")
             raise
-    print(dict(counts))
+    sys.stdout.write(f"{games} games: {dict(counts)}\n")
     assert counts["exit status 0"] + counts["exit status 1"] == games
     assert counts["exit status 1"] > games // 4
