@@ -329,8 +329,9 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-# Plain `json.loads` takes NaN and Infinity for numbers, and other encodings than UTF-8.
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+# Plain `json.loads` takes NaN and Infinity for numbers, and other encodings than UTF-8. Godot's JSON leaves control
+# characters in texts as they are.
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, strict=False)
 
 
 def encode_reset(request: int, arenas: Mapping[int, tuple[int, Mapping[str, Any]]]) -> dict[str, Any]:

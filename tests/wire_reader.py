@@ -41,7 +41,7 @@ def read_object(text: str) -> dict[str, Any]:
 
     try:
         text.encode()
-        value = json.loads(text, parse_constant=refuse)
+        value = json.loads(text, parse_constant=refuse, strict=False)
         json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise WrongError(str(error)) from error

@@ -1,6 +1,6 @@
 """Whole games against a hostile server: each ends by itself, without a script error, whatever it is sent.
 
-30 games, and 300 with `--nightly`.
+30 games, and 150 with `--nightly`.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def test_a_game_ends_by_itself_whatever_its_server_sends(engine: Engine, scenes:
     seed = secrets.randbits(32) if nightly else 1
     random = np.random.default_rng(seed)
     counts: Counter[str] = Counter()
-    games = 300 if nightly else 30
+    games = 150 if nightly else 30
     for number in range(games):
         tape = Tape(random.bytes(64))
         try:
