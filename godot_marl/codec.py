@@ -28,8 +28,15 @@ REPLY_HEADER = struct.Struct("<BBHIII")
 FRAME_HEADER = struct.Struct("<BBHIIIII")
 
 OBSERVED, TERMINATED, TRUNCATED, JOINED, LEFT, TURN = 1, 2, 4, 8, 16, 32
-# All bytes whose bits are known ones.
-_KNOWN_FLAGS = bytes(range(2 * TURN))
+# What 6.3 allows the flags of a slot to be, and those of a slot whose episode begins.
+_FIRST_FLAGS = bytes([0, OBSERVED, OBSERVED | TURN])
+_SLOT_FLAGS = _FIRST_FLAGS + bytes(
+    [
+        LEFT | TERMINATED,
+        OBSERVED | JOINED | TURN,
+        *(OBSERVED | end | new for end in (0, 2, 4, 6) for new in (0, JOINED)),
+    ]
+)
 
 # Fewer views than this are sooner made one by one.
 _FEW = 4
@@ -93,6 +100,8 @@ class Layout:
         self._has_state = state_space is not None
         self._actions = Block([SpacePlan(space) for space in action_spaces], arenas)
         self._observations = Block([SpacePlan(space) for space in observed], arenas)
+        # Elements of i32 that belong to a smaller type, where a greater number would become another one.
+        self._narrow = self._observations.narrow_leaves()
         self._same_views = self._observations.same_views(self.slots) if self.slots else None
         self._mask_begins = np.concatenate([[0], np.cumsum(mask_sizes, dtype=np.int64)]).tolist()
         self.step_size = STEP_HEADER.size + arenas * (
@@ -230,13 +239,19 @@ class Layout:
                 arrays[name] = np.ndarray((arenas, width), dtype, block, begin)
                 begin += dtype.itemsize * arenas * width
         rewards, slot_flags, masks = arrays.pop("rewards"), arrays.pop("flags"), arrays.pop("masks")
-        if slot_flags.tobytes().translate(None, _KNOWN_FLAGS):
+        if slot_flags.tobytes().translate(None, _SLOT_FLAGS if parts is self._parts else _FIRST_FLAGS):
             raise _malformed("a reply", "slot flags of clause 6.3", f"{slot_flags.tolist()}")
+        if masks.size and masks.tobytes().translate(None, b"\0\1"):
+            raise _malformed("a reply", "action masks of 0 and 1", f"{masks.tolist()}")
+        for begin, end, dtype in self._narrow:
+            numbers = arrays["i32"][:, begin:end]
+            if not np.array_equal(numbers.astype(dtype), numbers):
+                raise _malformed("a reply", f"numbers of type {dtype.name}", f"{numbers.tolist()}"[:100])
         return Reply(0, 0, rewards, slot_flags, masks, arrays, [{} for _ in range(arenas)])
 
     def _decode_tail(self, tail: bytes, reply: Reply) -> None:
         try:
-            members = json.loads(tail)
+            members = read_json(str(tail, "utf-8"))
             infos = members.get("infos", reply.infos)
             next_infos = members.get("next_infos", [])
             if not members.keys() & {"infos", "next_infos"}:
@@ -294,6 +309,34 @@ class Layout:
         """The action masks of the agents in these slots, as `mask` has them."""
         row, begins = reply.masks[arena].astype(np.int8), self._mask_begins
         return [row[begins[slot] : begins[slot + 1]] if begins[slot + 1] > begins[slot] else None for slot in slots]
+
+
+def is_first(reply: Reply) -> bool:
+    """True if no agent has stepped yet, as in a reply to a reset (6.3)."""
+    return not reply.flags.tobytes().translate(None, _FIRST_FLAGS) and not reply.rewards.any()
+
+
+def read_json(text: str) -> Any:
+    """What a JSON text says.
+
+    Raises:
+        ValueError: It is none, or not of Unicode: there is half of a surrogate pair in it, as it is or escaped.
+        RecursionError: It is too deep.
+    """
+    text.encode()
+    value = _DECODER.decode(text)
+    if "\\u" in text:
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+# Plain `json.loads` takes NaN and Infinity for numbers, and other encodings than UTF-8. Godot's JSON leaves control
+# characters in texts as they are.
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, strict=False)
 
 
 def encode_reset(request: int, arenas: Mapping[int, tuple[int, Mapping[str, Any]]]) -> dict[str, Any]:

@@ -51,7 +51,8 @@ class FrameReader:
     Attributes:
         max_size: The same; `limit` changes it.
         messages: The messages that have arrived, the oldest first; the caller takes them out. A memoryview is one of
-            bytes that nobody else has: it can be written to.
+            bytes that nobody else has: it can be written to. A byte of a text that is no UTF-8 is a lone surrogate in
+            it, which no JSON has, so the session refuses it.
     """
 
     def __init__(self, protocol: ServerProtocol, max_size: int) -> None:
@@ -94,7 +95,7 @@ class FrameReader:
             if not self._large.space:
                 large, self._large = self._large, None
                 data = large.unmasked()
-                self.messages.append(str(data, "utf-8", "replace") if large.is_text else data)
+                self.messages.append(str(data, "utf-8", "surrogateescape") if large.is_text else data)
         else:
             begin, end = 0, self._kept + count
             self._kept = 0
@@ -143,7 +144,7 @@ class FrameReader:
 
     def _append(self, masked: memoryview, mask: bytes, is_text: bool) -> None:
         data = apply_mask(masked, mask)
-        self.messages.append(data.decode("utf-8", "replace") if is_text else data)
+        self.messages.append(data.decode("utf-8", "surrogateescape") if is_text else data)
 
     def _feed(self, begin: int, end: int) -> int:
         """Give the library what there is of its frame, or everything once the connection is no longer open."""
@@ -168,7 +169,7 @@ class FrameReader:
         if frame.fin:
             data = b"".join(self._fragments)
             self._fragments = []
-            self.messages.append(data.decode("utf-8", "replace") if self._is_text else data)
+            self.messages.append(data.decode("utf-8", "surrogateescape") if self._is_text else data)
 
 
 class _Large:

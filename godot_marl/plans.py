@@ -118,6 +118,16 @@ class Block:
         """True if each slot has one Discrete space."""
         return all(isinstance(place.plan.space, spaces.Discrete) for place in self.places)
 
+    def narrow_leaves(self) -> list[tuple[int, int, np.dtype[Any]]]:
+        """The leaves of int8 and int16: begin and end in the section i32 of an arena, and the type."""
+        found = []
+        for parts, plan in self.places:
+            for section, begin, _ in parts:
+                if section == "i32":
+                    own = [leaf for leaf, _ in plan.leaves if leaf.section == section and leaf.dtype.itemsize < 4]
+                    found += [(begin + leaf.begin, begin + leaf.begin + leaf.size, leaf.dtype) for leaf in own]
+        return found
+
     def same_views(self, slots: int) -> tuple[str, int, tuple[int, ...]] | None:
         """Where the values of the first slots lie, if they are views of one form: section, end, and shape of all."""
         plans = [place.plan for place in self.places[:slots]]

@@ -16,8 +16,10 @@ import numpy as np
 from gymnasium import spaces
 
 from godot_marl import errors
-from godot_marl.codec import Layout, Reply, decode_frame, encode_reset
-from godot_marl.spaces import from_wire, to_wire
+from godot_marl.codec import KIND_FRAME, Layout, Reply, decode_frame, encode_reset, is_first, read_json
+from godot_marl.game_errors import error_from_message
+from godot_marl.members import boolean, count, objects, text
+from godot_marl.spaces import MAX_BYTES, bytes_of_wire, from_wire, to_wire
 from godot_marl.version import __version__
 
 PROTOCOL = 1
@@ -126,6 +128,15 @@ class Phase(enum.Enum):
     OVER = "over"
 
 
+class _Asked(enum.Enum):
+    """What the last request asked for."""
+
+    RESET = "reset"
+    STEP = "step"
+    ROWS = "step with orders"
+    RENDER = "render"
+
+
 @dataclass
 class Session:
     """One conversation.
@@ -144,6 +155,7 @@ class Session:
     _hello: dict[str, Any] = field(default_factory=dict)
     _layout: Layout | None = None
     _request: int = 0
+    _asked: _Asked = _Asked.RESET
 
     @property
     def layout(self) -> Layout:
@@ -171,11 +183,11 @@ class Session:
         # The rest of the message has less than this.
         if len(text) + 100 * (len(arenas) + 1) > LONGEST_TEXT:
             raise _options_error(f"less than {LONGEST_TEXT} bytes as JSON", f"{len(text)} bytes")
-        return json.dumps(encode_reset(self._ask(), arenas))
+        return json.dumps(encode_reset(self._ask(_Asked.RESET), arenas))
 
     def step(self, actions: Sequence[Mapping[int, Any]]) -> bytes:
         """The message that steps: for each arena the actions by slot."""
-        return self.layout.encode_step(self._ask(), actions)
+        return self.layout.encode_step(self._ask(_Asked.STEP), actions)
 
     def step_rows(
         self,
@@ -185,11 +197,11 @@ class Session:
         seeds: np.ndarray[Any, Any],
     ) -> bytes:
         """The message that steps all arenas and may reset some of them: see `Layout.encode_rows`."""
-        return self.layout.encode_rows(self._ask(), sections, marks, orders, seeds)
+        return self.layout.encode_rows(self._ask(_Asked.ROWS), sections, marks, orders, seeds)
 
     def render(self, arena: int = 0, size: tuple[int, int] | None = None) -> str:
         """The message that asks for a frame of (width, height)."""
-        return json.dumps({"type": "render", "request": self._ask(), "arena": arena, "size": size})
+        return json.dumps({"type": "render", "request": self._ask(_Asked.RENDER), "arena": arena, "size": size})
 
     def close(self) -> str:
         """The message that ends the game."""
@@ -216,18 +228,19 @@ class Session:
             self.phase = Phase.OVER
             raise
 
-    def _ask(self) -> int:
+    def _ask(self, what: _Asked) -> int:
         if self.phase is not Phase.READY:
             raise self._unexpected("a request of ours")
+        self._asked = what
         self.phase = Phase.ANSWER
         self._request = (self._request + 1) % 2**32
         return self._request
 
-    def _receive_control(self, text: str) -> str | SceneDescription:
+    def _receive_control(self, received: str) -> str | SceneDescription:
         try:
-            message = json.loads(text)
+            message = read_json(received)
         except (ValueError, RecursionError) as error:
-            raise self._unexpected(f"a text that is not JSON: {text[:100]!r}") from error
+            raise self._unexpected(f"a text that is not JSON: {received[:100]!r}") from error
         kind = message.get("type") if isinstance(message, dict) else None
         try:
             if kind == "error":
@@ -243,32 +256,36 @@ class Session:
         raise self._unexpected(f"a {kind!r} message")
 
     def _receive_hello(self, message: dict[str, Any]) -> str:
-        if message["protocol"] != PROTOCOL:
+        if isinstance(message["protocol"], bool) or message["protocol"] != PROTOCOL:
             raise version_error(f"{SUBPROTOCOL_PREFIX}{message['protocol']}", str(message.get("addon_version")))
-        self._hello = message
+        self._hello = {name: text(message, name, "") for name in ("engine", "addon_version", "scene")}
+        self._hello["debug"] = boolean(message, "debug", True)
         self.phase = Phase.SCENE
         return json.dumps(self.configuration.to_message())
 
     def _receive_scene(self, message: dict[str, Any]) -> SceneDescription:
-        names = [str(agent["name"]) for agent in message["agents"]]
-        if not names or len(set(names)) != len(names):
+        names = [text(agent, "name") for agent in message["agents"]]
+        if not all(names) or not names or len(set(names)) != len(names):
             raise self._unexpected(f"a scene whose agents are {names}")
         for option in ("action_space", "observation_space"):
             _check_names(option, getattr(self.configuration, option), names)
+        self._check_size(message)
         state_space = message.get("state_space")
         self.scene = SceneDescription(
             agents=tuple(self._agent(agent) for agent in message["agents"]),
-            step_length=int(message["step_length"]),
-            physics_fps=int(message["physics_fps"]),
-            arenas=int(message["arenas"]),
+            step_length=count(message, "step_length", 1),
+            physics_fps=count(message, "physics_fps", 1),
+            arenas=count(message, "arenas", 1),
             state_space=None if state_space is None else from_wire(state_space, "get_state_space()"),
-            turns=bool(message.get("turns")),
-            takes_options=bool(message.get("takes_options")),
-            settle_frames=int(message.get("settle_frames", 0)),
-            warnings=tuple(f"{w['where']}: {w['what']} {w['remedy']}" for w in message.get("warnings", ())),
-            engine=str(self._hello.get("engine", "")),
-            addon_version=str(self._hello.get("addon_version", "")),
-            debug=bool(self._hello.get("debug", True)),
+            turns=boolean(message, "turns", False),
+            takes_options=boolean(message, "takes_options", False),
+            settle_frames=count(message, "settle_frames", 0, 0),
+            warnings=tuple(
+                f"{text(w, 'where')}: {text(w, 'what')} {text(w, 'remedy')}" for w in objects(message, "warnings")
+            ),
+            engine=self._hello["engine"],
+            addon_version=self._hello["addon_version"],
+            debug=self._hello["debug"],
         )
         if self.scene.arenas != self.configuration.arenas:
             raise self._unexpected(f"a scene of {self.scene.arenas} arenas instead of {self.configuration.arenas}")
@@ -276,8 +293,16 @@ class Session:
         self.phase = Phase.READY
         return self.scene
 
+    def _check_size(self, message: dict[str, Any]) -> None:
+        """Refuse a scene before its spaces are made: a short text can describe more than the machine's memory."""
+        seen = sum(bytes_of_wire(a["observation_space"]) + count(a, "action_mask", 0) for a in message["agents"])
+        done = sum(bytes_of_wire(agent["action_space"]) for agent in message["agents"])
+        size = self.configuration.arenas * max(seen + bytes_of_wire(message.get("state_space")), done)
+        if size > MAX_BYTES:
+            raise self._unexpected(f"a scene with messages of {size} bytes, where {MAX_BYTES} are allowed")
+
     def _agent(self, agent: dict[str, Any]) -> AgentDescription:
-        name, path = str(agent["name"]), str(agent["path"])
+        name, path = text(agent, "name"), text(agent, "path")
         if agent["action_space"] is None:
             raise errors.InvalidSpaceError(
                 f"Agent {name} has no action space.",
@@ -287,27 +312,30 @@ class Session:
                 remedy="Add get_action_space() to the agent's script, for example `return MarlSpace.discrete(2)`, "
                 "or give action_space= in Python.",
             )
-        action_mask = int(agent["action_mask"])
-        if action_mask < 0:
-            raise self._unexpected(f"an action mask of {action_mask} numbers")
         return AgentDescription(
             name=name,
             path=path,
-            policy=str(agent["policy"]),
+            policy=text(agent, "policy"),
             observation_space=from_wire(agent["observation_space"], f"{path}.get_observation_space()"),
             action_space=from_wire(agent["action_space"], f"{path}.get_action_space()"),
-            action_mask=action_mask,
+            action_mask=count(agent, "action_mask", 0),
         )
 
     def _receive_binary(self, message: bytes | bytearray | memoryview) -> Reply | np.ndarray[Any, Any]:
         if self.phase is not Phase.ANSWER or not message:
             raise self._unexpected("a binary message")
-        if message[0] == 3:
+        if (message[0] == KIND_FRAME) != (self._asked is _Asked.RENDER):
+            raise self._unexpected(f"a binary message of kind {message[0]} as the answer to a {self._asked.value}")
+        if message[0] == KIND_FRAME:
             request, frame = decode_frame(message)
             self._check_request(request)
             return frame
         reply = self.layout.decode_reply(message)
         self._check_request(reply.request)
+        if self._asked is not _Asked.ROWS and reply.next is not None:
+            raise self._unexpected("a reply with arenas that were reset, which nobody ordered")
+        if self._asked is _Asked.RESET and not is_first(reply):
+            raise self._unexpected("a reply to a reset in which agents have stepped already")
         return reply
 
     def _check_request(self, request: int) -> None:
@@ -325,38 +353,6 @@ class Session:
         )
 
 
-_ERROR_OF_CODE: dict[str, type[errors.GodotMarlError]] = {
-    "no_agent": errors.NoAgentError,
-    "agent_name": errors.SceneError,
-    "agent_set": errors.SceneError,
-    "birth": errors.SceneError,
-    "turn": errors.SceneError,
-    "space": errors.InvalidSpaceError,
-    "observation": errors.InvalidObservationError,
-    "state": errors.InvalidObservationError,
-    "reward": errors.InvalidObservationError,
-    "end": errors.InvalidObservationError,
-    "action_mask": errors.InvalidObservationError,
-    "human_action": errors.SceneError,
-    "info": errors.InvalidObservationError,
-    "options": errors.InvalidOptionError,
-    "script": errors.ScriptError,
-    "render": errors.InvalidOptionError,
-    "configure": errors.InvalidOptionError,
-    "protocol": errors.ProtocolError,
-}
-
-
-def error_from_message(message: Mapping[str, Any]) -> errors.GodotMarlError:
-    """The exception for an error message (2.7)."""
-    cls = _ERROR_OF_CODE.get(str(message.get("code")), errors.SceneError)
-    texts = {key: str(message.get(key) or "") for key in ("where", "expected", "got", "remedy")}
-    error = cls(str(message.get("what") or "The game reported an error."), **texts)
-    if isinstance(error, errors.ScriptError):
-        error.script_errors = tuple(dict(entry) for entry in message.get("script_errors") or ())
-    return error
-
-
 def _options_error(expected: str, got: str) -> errors.InvalidOptionError:
     return errors.InvalidOptionError(
         "The options of a reset cannot be sent to the game.", where="reset(options=...)", expected=expected, got=got
@@ -366,7 +362,8 @@ def _options_error(expected: str, got: str) -> errors.InvalidOptionError:
 def version_error(offered: str, addon_version: str = "") -> errors.ProtocolVersionError:
     """The error for a game that speaks another version of the protocol (1.2)."""
     theirs = offered.removeprefix(SUBPROTOCOL_PREFIX)
-    newer = theirs.isdigit() and int(theirs) > PROTOCOL
+    # A text of digits may be longer than Python likes to read.
+    newer = theirs.isdecimal() and (len(theirs) > 9 or int(theirs) > PROTOCOL)
     return errors.ProtocolVersionError(
         "The addon in the game and this Python package speak different versions of the protocol.",
         where="the game's addons/godot_marl folder" + (f" (addon {addon_version})" if addon_version else ""),

@@ -13,7 +13,9 @@ from godot_marl.errors import InvalidSpaceError
 
 BOX_DTYPES = ("float32", "float64", "int8", "int16", "int32", "int64", "uint8")
 # As many bytes as the largest message (`godot_marl.link`) has.
-MAX_ELEMENTS = 1 << 26
+MAX_BYTES = MAX_ELEMENTS = 1 << 26
+
+_ELEMENT_BYTES = {"float32": 4, "float64": 8, "int8": 4, "int16": 4, "int32": 4, "int64": 8, "uint8": 1}
 
 _Filled = TypeVar("_Filled", list[Any], dict[str, Any])
 
@@ -32,7 +34,10 @@ def from_wire(wire: Mapping[str, Any], where: str = "space") -> spaces.Space[Any
     try:
         match kind:
             case "discrete":
-                return spaces.Discrete(_count(wire["n"]), start=_integer(wire.get("start", 0)))
+                n, start = _count(wire["n"]), _integer(wire.get("start", 0))
+                if start + n > 2**63:
+                    raise ValueError("its last integer does not fit into 64 bits")
+                return spaces.Discrete(n, start=start)
             case "multi_discrete":
                 return spaces.MultiDiscrete([_count(n) for n in _filled(wire["nvec"], list)])
             case "multi_binary":
@@ -100,6 +105,31 @@ def to_wire(space: spaces.Space[Any], where: str = "space") -> dict[str, Any]:
     )
 
 
+def bytes_of_wire(wire: object) -> int:
+    """How many bytes a value of the space takes in a message; what is malformed counts as nothing.
+
+    A short description can be of a space that no memory holds, so this is to be known before it is made.
+    """
+    if not isinstance(wire, Mapping):
+        return 0
+    members = wire.get("spaces")
+    if wire.get("type") in ("dict", "tuple") and isinstance(members, (dict, list)):
+        return sum(map(bytes_of_wire, members.values() if isinstance(members, dict) else members))
+    try:
+        match wire.get("type"):
+            case "box":
+                return math.prod(map(_count, wire["shape"])) * _ELEMENT_BYTES[wire["dtype"]]
+            case "multi_binary":
+                return _count(wire["n"])
+            case "multi_discrete":
+                return 8 * len(wire["nvec"])
+            case "discrete":
+                return 8
+    except (KeyError, TypeError, ValueError, OverflowError):
+        pass
+    return 0
+
+
 def _integer(value: object) -> int:
     # Many JSON writers know one type of number only, so 2.0 is an integer too.
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
@@ -145,16 +175,25 @@ def _box_from_wire(wire: Mapping[str, Any]) -> spaces.Box:
         raise ValueError(f"dtype {dtype!r} is not one of {', '.join(BOX_DTYPES)}")
     shape = _size(_filled(wire["shape"], list))
     low, high = (_bound_from_wire(wire[name], shape, dtype) for name in ("low", "high"))
-    if np.any(low > high):
+    # As they were written: what does not fit into the type has become its limit.
+    given = [[_number_from_wire(n) for n in _as_list(wire[name])] for name in ("low", "high")]
+    count = max(map(len, given))
+    if any(least > most for least, most in zip(*(numbers * (count // len(numbers)) for numbers in given), strict=True)):
         raise ValueError("low must not be above high")
     return spaces.Box(low, high, shape=shape, dtype=np.dtype(dtype).type)
 
 
+def _as_list(bound: object) -> list[Any]:
+    return bound if isinstance(bound, list) else [bound]
+
+
 def _bound_from_wire(bound: object, shape: tuple[int, ...], dtype: str) -> np.ndarray[Any, Any]:
-    numbers = [_number_from_wire(n) for n in (bound if isinstance(bound, list) else [bound])]
+    numbers = [_number_from_wire(n) for n in _as_list(bound)]
     if np.issubdtype(np.dtype(dtype), np.integer):
         # An integer box cannot be unbounded: its type's own range is what "unbounded" means.
         limits = np.iinfo(dtype)
+        if not all(math.isinf(n) or n == int(n) for n in numbers):
+            raise ValueError("a bound of integers must be an integer")
         numbers = [limits.min if n < limits.min else limits.max if n > limits.max else int(n) for n in numbers]
     with np.errstate(over="ignore"):
         array = np.array(numbers, dtype=np.float64 if dtype.startswith("float") else dtype).astype(dtype)

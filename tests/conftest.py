@@ -21,6 +21,17 @@ from godot_marl.project import Project
 SCENES = Path(__file__).parent / "scenes"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--nightly`: fuzzing and cycles in their long forms."""
+    parser.addoption("--nightly", action="store_true", help="Run the long forms: more messages, more cycles.")
+
+
+@pytest.fixture(scope="session")
+def nightly(pytestconfig: pytest.Config) -> bool:
+    """True for the long forms."""
+    return bool(pytestconfig.getoption("--nightly"))
+
+
 def pytest_configure() -> None:
     """Let Ctrl-C reach the programs that tests start, even where a shell runs the tests in the background."""
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
+import threading
 import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 MARK = "GODOT_MARL_TEST_MARK"
 # How long a process may outlive Python.
@@ -53,6 +56,30 @@ def becomes_true(fact: Callable[[], bool], seconds: float = LIMIT) -> bool:
 def leaves_nothing(mark: str) -> bool:
     """Whether all processes with this mark end in time."""
     return becomes_true(lambda: not marked(mark))
+
+
+def end_of(process: subprocess.Popen[Any], seconds: float) -> tuple[int, str, int]:
+    """Wait for a program whose output is a pipe: its exit status, its output, and its largest memory in KiB.
+
+    A program that is still there when the time is over is killed, and has the status of that.
+    """
+    assert process.stdout is not None
+    killer = threading.Timer(seconds, process.kill)
+    killer.start()
+    try:
+        output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+    finally:
+        killer.cancel()
+    process.returncode = os.waitstatus_to_exitcode(status)
+    text = output if isinstance(output, str) else output.decode("utf-8", "replace")
+    return process.returncode, text, usage.ru_maxrss
+
+
+def run_to_its_end(command: list[str], seconds: float) -> tuple[int, str, int]:
+    """Run a program; see `end_of`."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        return end_of(process, seconds)
 
 
 def signal_all(pids: list[int], number: int) -> None:

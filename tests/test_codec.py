@@ -129,9 +129,11 @@ def steps(draw: st.DrawFn) -> tuple[int, list[Space], list[list[Any]]]:
 
 
 @st.composite
-def arenas_of(draw: st.DrawFn, agents: list[Space], mask_sizes: list[int], state_space: Space | None) -> dict[str, Any]:
+def arenas_of(
+    draw: st.DrawFn, agents: list[Space], mask_sizes: list[int], state_space: Space | None, allowed: tuple[int, ...]
+) -> dict[str, Any]:
     """What one arena has in a part of a reply."""
-    flags = [draw(st.sampled_from([0, 1, 3, 5, 7, 18])) for _ in agents]
+    flags = [draw(st.sampled_from(allowed)) for _ in agents]
     seen = [bool(flag & OBSERVED) for flag in flags]
     marks = [st.lists(st.integers(0, 1), min_size=n, max_size=n) for n in mask_sizes]
     infos = st.dictionaries(st.text(max_size=2), st.dictionaries(st.text(max_size=2), st.booleans()), max_size=2)
@@ -150,10 +152,11 @@ def replies(draw: st.DrawFn) -> dict[str, Any]:
     agents = draw(st.lists(SPACES, min_size=1, max_size=3))
     mask_sizes = [draw(st.integers(0, 3)) for _ in agents]
     state_space = draw(st.none() | SPACES)
-    arena = arenas_of(agents, mask_sizes, state_space)
+    arena = arenas_of(agents, mask_sizes, state_space, (0, 1, 3, 5, 7, 9, 18, 33))
+    fresh = arenas_of(agents, mask_sizes, state_space, (0, 1, 33))
     arenas = draw(st.lists(arena, min_size=1, max_size=3))
     # Without resets within the step, or with one for some arenas, or none.
-    following = draw(st.just([]) | st.tuples(*(st.none() | arena for _ in arenas)).map(list))
+    following = draw(st.just([]) | st.tuples(*(st.none() | fresh for _ in arenas)).map(list))
     numbers = st.integers(0, 2**32 - 1)
     return {
         "request": draw(numbers),

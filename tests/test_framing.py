@@ -50,7 +50,7 @@ class LibraryReader:
         self._fragments.append(bytes(frame.data))
         if frame.fin:
             message = b"".join(self._fragments)
-            self.messages.append(message.decode("utf-8", "replace") if self._is_text else message)
+            self.messages.append(message.decode("utf-8", "surrogateescape") if self._is_text else message)
 
 
 class ShortReader:

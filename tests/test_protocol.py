@@ -12,7 +12,7 @@ from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from godot_marl import errors, protocol
+from godot_marl import errors, game_errors
 from godot_marl.codec import FRAME_HEADER, Reply
 from godot_marl.protocol import MAX_SEED, Configuration, Phase, SceneDescription, Session, version_error
 
@@ -85,6 +85,22 @@ def test_a_scene_ends_the_handshake() -> None:
     assert session.layout.slots == 1
 
 
+def test_a_control_character_in_a_text_is_taken_as_it_is_as_godot_writes_it() -> None:
+    session = Session(Configuration())
+    session.receive(json.dumps({**HELLO, "engine": "Godot !"}).replace("!", "\x1b"))
+    assert told(session, SCENE).engine == "Godot \x1b"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"warnings": ""}, {"turns": "no"}, {"step_length": 1.5}, {"settle_frames": -1}, {"physics_fps": True}],
+    ids=str,
+)
+def test_a_member_of_another_type_is_refused_and_not_made_to_fit(change: dict[str, Any]) -> None:
+    with pytest.raises(errors.ProtocolError, match="malformed scene"):
+        told(Session(Configuration()), HELLO, {**SCENE, **change})
+
+
 def test_members_that_nobody_knows_are_ignored() -> None:
     session = Session(Configuration())
     agent = {**AGENT, "colour": "red"}
@@ -106,6 +122,8 @@ def test_a_version_in_the_subprotocol_says_the_same() -> None:
     assert "pip install" in str(version_error("godot-marl.v2").remedy)
     assert "addon install" in str(version_error("godot-marl.v0").remedy)
     assert "addon install" in str(version_error("godot-marl.vX").remedy)
+    # More digits than Python makes a number of.
+    assert "pip install" in str(version_error("godot-marl.v" + "9" * 5000).remedy)
 
 
 @pytest.mark.parametrize("member", ["protocol"])
@@ -321,7 +339,7 @@ def test_each_error_code_has_its_exception(session: Session, code: str) -> None:
 
 
 def test_the_list_of_codes_is_that_of_the_protocol() -> None:
-    assert set(protocol._ERROR_OF_CODE) == set(CODES) - {"a code of a later version"}
+    assert set(game_errors._ERROR_OF_CODE) == set(CODES) - {"a code of a later version"}
 
 
 @pytest.mark.parametrize("messages", [(), (HELLO,), (HELLO, SCENE)])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from godot_marl.bench.goals import Learning
     from godot_marl.bench.memory import MemoryCurve
+    from godot_marl.bench.soak_curve import SoakCurve
 
 LEARNED_WORLDS: dict[Form, World] = {"sb3": World(16, "arenas"), "rival-sb3": World(16)}
 """On what PPO learns: 16 agents, each of which ends on its own; ours do so in arenas."""
@@ -104,6 +105,22 @@ class Bench:
 
         with self._project([Case("vector", WORLD)], seconds=1.0) as project:
             return watch_memory(project, steps, report)
+
+    def soak(self, minutes: float, report: Callable[[float], None]) -> SoakCurve:
+        """Step, reset, close, make again and hurt environments for so long, and sample what grows.
+
+        Args:
+            minutes: How long.
+            report: Called now and then with the seconds that are over.
+
+        Raises:
+            GodotMarlError: The project could not be made ready.
+        """
+        from godot_marl.bench.soak import Soak
+        from godot_marl.bench.soak_forms import CARTS_WORLD
+
+        with self._project([Case("vector", CARTS_WORLD)], seconds=1.0, falls=True) as project:
+            return Soak(project, minutes * 60, report).run()
 
     @contextlib.contextmanager
     def _project(self, cases: Sequence[Case], *, seconds: float, falls: bool = False) -> Iterator[BenchProject]:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from godot_marl.bench.cases import LABELS, Arrangement, Form
 from godot_marl.bench.memory import MemoryCurve
 from godot_marl.bench.results import Results
+from godot_marl.bench.soak_curve import WARM_UP, SoakCurve
 
 _COLORS: dict[Form, str] = {
     "ceiling": "#444444",
@@ -21,6 +22,7 @@ _COLORS: dict[Form, str] = {
     "rival": "#f26645",
     "rival-sb3": "#e59a86",
 }
+_WINDOW = 20
 _STYLES: dict[Arrangement, str] = {"agents": "o-", "arenas": "s--"}
 
 
@@ -61,6 +63,43 @@ def draw_memory(curve: MemoryCurve, path: Path) -> Path:
     axes.set(xlabel="steps", ylabel="resident memory, MiB", ylim=(0, None), title="Memory of a long run")
     axes.grid(alpha=0.25)
     axes.legend()
+    figure.savefig(path)
+    return path
+
+
+_GAUGES = {
+    "memory, MiB": {"python_mib": "Python", "games_mib": "games"},
+    "open files, sockets and pipes": {"handles": "handles of Python", "sockets": "network sockets"},
+    "processes": {"processes": "that Python started"},
+    "threads": {"threads": "of Python"},
+}
+
+
+def draw_soak(curve: SoakCurve, path: Path) -> Path:
+    """Draw all gauges of a soak, and the times of a step, against the minutes; the warm-up is grey."""
+    figure = Figure(figsize=(11, 9), dpi=120, layout="constrained")
+    panels = list(figure.subplots(3, 2).flat)
+    minutes = [sample.seconds / 60 for sample in curve.samples]
+    for axes, (label, gauges) in zip(panels, _GAUGES.items(), strict=False):
+        for (name, whose), color in zip(gauges.items(), ("#478cbf", "#f26645"), strict=False):
+            axes.plot(minutes, [getattr(sample.gauges, name) for sample in curve.samples], label=whose, color=color)
+        axes.set(ylabel=label, ylim=(0, None))
+    for axes, quickest in ((panels[4], False), (panels[5], True)):
+        for form, color in zip(curve.forms, ("#478cbf", "#2b406a", "#dba33a"), strict=False):
+            points = [(m, s.step_us[form]) for m, s in zip(minutes, curve.samples, strict=True) if form in s.step_us]
+            times = [time for _, time in points]
+            if quickest:
+                times = [min(times[: i + 1][-_WINDOW:]) for i in range(len(times))]
+            axes.plot([minute for minute, _ in points], times, label=form, color=color)
+        axes.set(ylabel=f"us a step, {'quickest of 20 samples' if quickest else 'median'}", ylim=(0, None))
+    for axes in panels:
+        if minutes:
+            axes.axvspan(0, minutes[-1] * WARM_UP, color="#000000", alpha=0.06)
+        axes.set(xlabel="minutes")
+        axes.grid(alpha=0.25)
+        axes.legend(fontsize="small")
+    counts = ", ".join(f"{count:,} {name}" for name, count in curve.counts.items())
+    figure.suptitle(f"Long run: {counts}", fontsize="medium")
     figure.savefig(path)
     return path
 

@@ -16,6 +16,7 @@ from godot_marl.version import __version__
 
 if TYPE_CHECKING:
     from godot_marl.bench.memory import MemoryCurve
+    from godot_marl.bench.soak_curve import SoakCurve
 
 
 # A load above this is more than what an idle desktop has.
@@ -38,6 +39,7 @@ class Results:
         measurements: The figures of all cases.
         learning: How learning went, by form; empty if that was not measured.
         memory: The memory of a long run; None if that was not measured.
+        soak: What a long night showed; None if there was none.
     """
 
     engine_version: str
@@ -46,6 +48,7 @@ class Results:
     measurements: Measurements = field(default_factory=Measurements)
     learning: Learning = field(default_factory=dict)
     memory: MemoryCurve | None = None
+    soak: SoakCurve | None = None
 
     @property
     def is_disturbed(self) -> bool:
@@ -89,6 +92,7 @@ class Results:
                 for form, runs in self.learning.items()
             ],
             "memory": self.memory.to_json() if self.memory else None,
+            "soak": self.soak.to_json() if self.soak else None,
         }
 
     def save(self, path: Path) -> None:

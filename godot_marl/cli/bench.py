@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from godot_marl.bench.figures import Measurements
     from godot_marl.bench.goals import Learning
     from godot_marl.bench.memory import MemoryCurve
+    from godot_marl.bench.soak_curve import SoakCurve
 
 _SECONDS = 1.0
 _QUICK_SECONDS = 0.25
@@ -70,6 +71,12 @@ _FORMS = [form for form in FORMS if form != "ceiling"]
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="How often PPO learns.")
 @click.option("--memory", type=click.IntRange(200), metavar="STEPS", help="Watch the memory of so many steps.")
 @click.option(
+    "--soak",
+    type=click.FloatRange(0.05),
+    metavar="MINUTES",
+    help="Instead: step, reset, kill and make environments again for so long, and tell what grows.",
+)
+@click.option(
     "--godot-rl-addon",
     type=click.Path(path_type=Path),
     help="Measure Godot RL Agents too: the folder of its addon. Needs its Python package.",
@@ -91,6 +98,7 @@ def bench_command(
     learning: bool,
     seeds: int,
     memory: int | None,
+    soak: float | None,
     godot_rl_addon: Path | None,
     out: Path | None,
     engine: str | None,
@@ -102,12 +110,20 @@ def bench_command(
     --arrangement, --observation and --workers, all that can be made of what they give.
 
     Writes the table as bench.json, and bench.png. The exit status is 1 if something could not be measured.
+
+    --soak measures no case. Ctrl-C ends it with what it has seen. The exit status is 1 if a game failed that was not
+    killed on purpose, or if after the warm-up (a fifth of the time) something grew: handles, processes, threads or
+    sockets at all; memory of Python or of the games by more than 16 MiB and 4 MiB for each hour; the time of a step
+    to more than twice, from the quickest interval of the first third to that of the last, in eight minutes or more.
     """
     choice = Choice(agents, form, arrangement, observation, workers)
+    if soak is not None and (quick or learning or memory or godot_rl_addon or choice != Choice()):
+        raise click.UsageError("--soak stands alone: leave out what chooses measurements.")
+    speed = speed and soak is None
     cases = select_cases(choice, quick=quick, rival=godot_rl_addon is not None) if speed else []
     with needs_sb3():
         from godot_marl.bench.bench import Bench
-        from godot_marl.bench.pictures import draw_learning, draw_memory, draw_speed
+        from godot_marl.bench.pictures import draw_learning, draw_memory, draw_soak, draw_speed
         from godot_marl.bench.results import Results, load_average
         from godot_marl.bench.rival import Rival
         from godot_marl.cli.bench_tables import print_results
@@ -135,13 +151,26 @@ def bench_command(
     if memory:
         results.memory = _watch_memory(bench, memory)
         files["memory"] = draw_memory(results.memory, folder / "memory.png")
+    if soak is not None:
+        results.soak = _soak(bench, soak)
+        files["soak"] = draw_soak(results.soak, folder / "soak.png")
     results.save(files["figures"])
     print_results(results)
     for failure in results.failures:
         click.echo(f"\nnot measured: {failure}", err=True)
+    for fault in results.soak.faults if results.soak else ():
+        click.echo(f"\nthe soak found: {fault}", err=True)
     for name, path in files.items():
         click.echo(f"{name}: {path}")
-    context.exit(1 if results.failures else 0)
+    context.exit(1 if results.failures or (results.soak and results.soak.faults) else 0)
+
+
+def _soak(bench: Bench, minutes: float) -> SoakCurve:
+    from godot_marl.cli.progress import progress_bar
+
+    with progress_bar("seconds") as bar:
+        task = bar.add_task("soaking", total=round(minutes * 60), note="")
+        return bench.soak(minutes, lambda seconds: bar.update(task, completed=round(seconds)))
 
 
 def _measure(bench: Bench, cases: list[Case], seconds: float, rounds: int) -> Measurements:

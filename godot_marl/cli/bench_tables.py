@@ -11,6 +11,7 @@ from godot_marl.bench.cases import LABELS, RIVALS, Case
 from godot_marl.bench.figures import Measurements
 from godot_marl.bench.goals import Row, median_seconds
 from godot_marl.bench.results import Results
+from godot_marl.bench.soak_curve import SoakCurve
 
 # As wide as the widest row where the output goes to a file.
 _WIDTH = 120
@@ -41,6 +42,9 @@ def print_results(results: Results) -> None:
             f"memory of {curve.samples[-1].steps:,} steps: Python {curve.python_growth:+.1f} MiB, "
             f"Godot {curve.game_growth:+.1f} MiB since the first tenth"
         )
+    if results.soak:
+        console.print(soak_table(results.soak))
+        console.print(", ".join(f"{count:,} {name}" for name, count in results.soak.counts.items()))
 
 
 def speed_table(measurements: Measurements) -> Table:
@@ -67,6 +71,21 @@ def speed_table(measurements: Measurements) -> Table:
             table.add_row(label, LABELS[case.form], *cells)
             label = ""
         table.add_section()
+    return table
+
+
+_SOAK_LABELS = {"python_mib": "memory of Python, MiB", "games_mib": "memory of the games, MiB"}
+
+
+def soak_table(curve: SoakCurve) -> Table:
+    """The gauges of a soak after its warm-up, and the times of a step."""
+    table = Table(title=f"Soak of {curve.hours * 60:.1f} minutes after the warm-up")
+    table.add_column("gauge")
+    for name in ("first", "last", "an hour"):
+        table.add_column(name, justify="right")
+    for name, first, last, slope in curve.rows():
+        label = _SOAK_LABELS.get(name, f"{name.removesuffix('_us')}, us a step" if name.endswith("_us") else name)
+        table.add_row(label, f"{first:,.1f}", f"{last:,.1f}", f"{slope:+,.1f}")
     return table
 
 

@@ -141,24 +141,26 @@ func _take(message: Variant) -> void:
 		_take_step(message as PackedByteArray)
 		return
 	var control := MarlControl.read(message as String)
-	match [control.get("type"), _phase]:
-		["configure", Phase.GREETING]:
+	var problem := MarlMessages.problem_of(control)
+	match [problem, control.get("type"), _phase]:
+		["", "configure", Phase.GREETING]:
 			_configure(control)
-		["reset", Phase.IDLE]:
+		["", "reset", Phase.IDLE]:
 			_take_reset(control)
-		["render", Phase.IDLE]:
+		["", "render", Phase.IDLE]:
 			var frames: Array[PackedByteArray] = []
-			_request = int(control.get("request", 0) as float)
+			_request = int(control["request"] as float)
 			var arena := _requests.arena_of(control)
 			_send_answer(MarlPicture.answer(arena, _requests.arenas, control, frames), frames)
-		["close", _]:
+		["", "close", _]:
 			_end(0)
 		_:
-			_refuse("%s does not belong here" % control.get("type", "a text without type"))
+			var type: String = control.get("type", "a text without type")
+			_refuse(problem if problem else "%s does not belong here" % type)
 
 
 func _configure(control: Dictionary) -> void:
-	if int(control.get("protocol", 0) as float) != MarlControl.PROTOCOL:
+	if int(control["protocol"] as float) != MarlControl.PROTOCOL:
 		_refuse("this addon speaks protocol %d" % MarlControl.PROTOCOL)
 		return
 	for member: String in ["action_spaces", "observation_spaces"]:
@@ -175,7 +177,7 @@ func _configure(control: Dictionary) -> void:
 
 
 func _take_reset(control: Dictionary) -> void:
-	_request = int(control.get("request", 0) as float)
+	_request = int(control["request"] as float)
 	_reset_message = control
 	if _report(_requests.reset(control)):
 		return

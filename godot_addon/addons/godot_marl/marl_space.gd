@@ -8,6 +8,11 @@ extends RefCounted
 ## The element types that a box can have.
 const DTYPES: PackedStringArray = ["float32", "float64", "int8", "int16", "int32", "int64", "uint8"]
 
+## How many elements a space can have: no message is larger.
+const MOST_ELEMENTS := 1 << 26
+
+const _LARGEST_INTEGER := 9223372036854775807.0
+
 
 ## The [param n] integers from [param start]. As an action it arrives as [code][2][/code].
 static func discrete(n: int, start: int = 0) -> Dictionary:
@@ -81,14 +86,19 @@ static func problem_of(space: Dictionary) -> String:
 		"discrete":
 			if not _is_integer(space.get("start", 0)):
 				return "start must be an integer, not %s" % [space["start"]]
-			return "" if _is_count(space.get("n")) else "n must be an integer of at least 1"
+			if not _is_count(space.get("n")):
+				return "n must be an integer of at least 1"
+			var last := float(space.get("start", 0)) + float(space["n"])
+			return "" if last <= _LARGEST_INTEGER else "its last integer must fit into 64 bits"
 		"multi_discrete":
 			var nvec: Variant = space.get("nvec")
 			if not _is_list(nvec) or _length(nvec) == 0 or not Array(nvec).all(_is_count):
 				return "nvec must be a list of integers of at least 1"
 			return ""
 		"multi_binary":
-			return "" if _is_count(space.get("n")) else "n must be an integer of at least 1"
+			if not _is_count(space.get("n")) or space["n"] > MOST_ELEMENTS:
+				return "n must be an integer from 1 to %d" % MOST_ELEMENTS
+			return ""
 		"box":
 			return _problem_of_box(space)
 		"dict":
@@ -109,13 +119,16 @@ static func _problem_of_box(space: Dictionary) -> String:
 		return "dtype must be one of %s, not %s" % [", ".join(DTYPES), space.get("dtype")]
 	var size := 1
 	for length: Variant in Array(shape):
-		size *= int(str(length))
+		if length > MOST_ELEMENTS or size * int(length) > MOST_ELEMENTS:
+			return "shape must have at most %d elements, not %s" % [MOST_ELEMENTS, shape]
+		size *= int(length)
+	var is_bound := _is_number if str(space["dtype"]).begins_with("float") else _is_integer_bound
 	for bound: String in ["low", "high"]:
 		var value: Variant = space.get(bound)
 		if _is_list(value):
-			if _length(value) != size or not Array(value).all(_is_number):
+			if _length(value) != size or not Array(value).all(is_bound):
 				return "%s must be one number, or %d of them" % [bound, size]
-		elif not _is_number(value):
+		elif not is_bound.call(value):
 			return "%s must be a number or a list of numbers, not %s" % [bound, value]
 	var lows := Array(space["low"]) if _is_list(space["low"]) else [space["low"]]
 	var highs := Array(space["high"]) if _is_list(space["high"]) else [space["high"]]
@@ -164,6 +177,10 @@ static func _is_number(value: Variant) -> bool:
 
 static func _is_integer(value: Variant) -> bool:
 	return _is_number(value) and is_finite(value as float) and value == floor(value)
+
+
+static func _is_integer_bound(value: Variant) -> bool:
+	return _is_integer(value) or (value is float and is_inf(value as float))
 
 
 static func _is_count(value: Variant) -> bool:
