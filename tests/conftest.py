@@ -22,8 +22,17 @@ SCENES = Path(__file__).parent / "scenes"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--nightly`: fuzzing and cycles in their long forms."""
+    """`--nightly`: fuzzing, cycles and losses of workers in their long forms."""
     parser.addoption("--nightly", action="store_true", help="Run the long forms: more messages, more cycles.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave tests that are long forms alone to `--nightly`."""
+    if config.getoption("--nightly"):
+        return
+    late = [item for item in items if item.get_closest_marker("nightly")]
+    config.hook.pytest_deselected(items=late)
+    items[:] = [item for item in items if item not in late]
 
 
 @pytest.fixture(scope="session")

@@ -53,7 +53,8 @@ def main(fault: str) -> None:
             else:
                 (request,) = struct.unpack_from("<I", message, 4)
                 steps += 1
-            reply = reply_to(request, arenas, [float(steps), 2.0 * steps])
+            # The reply to a reset has no reward (clause 6.3).
+            reply = reply_to(request, arenas, [float(steps), 2.0 * steps], float(steps > 0))
             if steps == FAULTY_STEP:
                 misbehave(fault, link, reply, request, arenas)
             else:

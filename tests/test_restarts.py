@@ -221,7 +221,7 @@ class Fate:
     [
         ("rows", "plain 2", 1, 80),
         *(
-            pytest.param(*case, 300, marks=[pytest.mark.long, pytest.mark.timeout(600)])
+            pytest.param(*case, 300, marks=[pytest.mark.nightly, pytest.mark.timeout(600)])
             for case in (("rows", "mask 2", 2), ("rows_settled", "plain 2", 3), ("rows_growing", "growing 2", 4))
         ),
     ],

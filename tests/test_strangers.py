@@ -509,6 +509,6 @@ def test_members_that_the_protocol_does_not_know_do_nothing(by_hand_peer: Peer) 
 @pytest.mark.parametrize("kind", ["call", "set", "queue_free", "eval", "configure"])
 def test_a_request_that_the_protocol_does_not_know_ends_the_game(by_hand_peer: Peer, kind: str) -> None:
     by_hand_peer.shake_hands()
-    by_hand_peer.send(text({**METHODS, "type": kind}))
+    by_hand_peer.send(text({**METHODS, **CONFIGURE, "type": kind}))
     assert by_hand_peer.receive() == (CLOSE, struct.pack(">H", 4002) + f"{kind} does not belong here".encode())
     assert by_hand_peer.ending()[0] == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import time
 from abc import ABC, abstractmethod
 from collections import Counter, deque
@@ -17,7 +16,6 @@ from godot_marl.bench.cases import World
 from godot_marl.bench.forms import options_of, vector_options_of
 from godot_marl.bench.project import BenchProject
 from godot_marl.envs import cartpole_v0
-from godot_marl.errors import GameExitedError
 
 CARTS_WORLD = World(8, "arenas", workers=2)
 _FLOCK = "flock.tscn"
@@ -122,26 +120,20 @@ class Carts(SoakForm):
 
     def _make(self) -> Any:
         options = vector_options_of(self.project, CARTS_WORLD)
-        if "restart_workers" in inspect.signature(godot_marl.GodotVectorEnv).parameters:
-            options["restart_workers"] = True
         self._is_hurt = False
-        return godot_marl.vector_env(self.project.folder, **options)
+        return godot_marl.vector_env(self.project.folder, restart_workers=True, **options)
 
     def _reset(self, seed: int) -> None:
         self.env.reset(seed=seed)
+        if self._is_hurt:
+            # A worker that is lost in a reset is replaced without a word.
+            self._note_replaced()
 
     def step(self) -> None:
-        """Let all carts act; replace a worker that was killed."""
+        """Let all carts act; a worker that was killed is replaced meanwhile."""
         if self.rng.random() < 1 / _CARTS_STEPS:
             self.reset()
-        try:
-            *_, infos = self.env.step(self.rng.integers(2, size=self.env.num_envs))
-        except GameExitedError:
-            if not self._is_hurt:
-                raise
-            self._note_replaced()
-            self.reset()
-            return
+        *_, infos = self.env.step(self.rng.integers(2, size=self.env.num_envs))
         self.counts["resets"] += int(np.count_nonzero(infos.get("_seed", 0)))
         if "worker_restarted" in infos:
             self._note_replaced()

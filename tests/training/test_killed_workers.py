@@ -67,7 +67,7 @@ class Killer(BaseCallback):
     ("steps", "epochs", "goal"),
     [
         pytest.param(15_000, 1, 0.0, id="a little"),
-        pytest.param(100_000, 10, 240.0, id="to the goal", marks=[pytest.mark.long, pytest.mark.timeout(900)]),
+        pytest.param(100_000, 10, 240.0, id="to the goal", marks=[pytest.mark.nightly, pytest.mark.timeout(900)]),
     ],
 )
 def test_training_goes_on_though_a_worker_is_killed_every_5000_steps(

@@ -128,7 +128,7 @@ static func _problem_of_box(space: Dictionary) -> String:
 		if _is_list(value):
 			if _length(value) != size or not Array(value).all(is_bound):
 				return "%s must be one number, or %d of them" % [bound, size]
-		elif not is_bound.call(value):
+		elif not [value].all(is_bound):
 			return "%s must be a number or a list of numbers, not %s" % [bound, value]
 	var lows := Array(space["low"]) if _is_list(space["low"]) else [space["low"]]
 	var highs := Array(space["high"]) if _is_list(space["high"]) else [space["high"]]
