@@ -39,7 +39,7 @@ def person(display: str) -> Iterator[Person]:
 
 
 @pytest.fixture
-def make_window(make: MakeEnv, person: Person) -> MakeEnv:
+def make_window(person: Person, make: MakeEnv) -> MakeEnv:
     """Make an environment with a window for a person."""
 
     def make_one(scene: str = "people", **options: Any) -> GodotParallelEnv:

@@ -37,6 +37,9 @@ func poll_opening() -> State:
 		StreamPeerTCP.STATUS_CONNECTED:
 			_tcp.set_no_delay(true)
 			return State.OPEN if _options == null else _poll_handshake()
+	if _tls:
+		# The other side has hung up in the middle of the handshake.
+		_tell_of_handshake()
 	return State.LOST
 
 
@@ -93,15 +96,19 @@ func _poll_handshake() -> State:
 			return State.OPENING
 		StreamPeerTLS.STATUS_CONNECTED:
 			return State.OPEN
-	# Godot's status does not tell one reason from another; Python's side does.
-	problem = (
-		"no encrypted connection came about: the certificate there is not trusted here, has expired,"
-		+ (" or is for another host than %s, or nobody speaks TLS there" % _host)
-	)
+	_tell_of_handshake()
 	# Where it was this side that did not want to go on, the connection is still there.
 	_tcp.poll()
 	is_hopeless = _tcp.get_status() == StreamPeerTCP.STATUS_CONNECTED
 	return State.LOST
+
+
+# Godot's status does not tell one reason from another; Python's side does.
+func _tell_of_handshake() -> void:
+	problem = (
+		"no encrypted connection came about: the certificate there is not trusted here, has expired,"
+		+ (" or is for another host than %s, or nobody speaks TLS there" % _host)
+	)
 
 
 func _take_decrypted() -> Array:
