@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from godot_marl.addon import copy_to_cache
 from godot_marl.cache import cache_dir
-from godot_marl.engine import Engine
+from godot_marl.engine import Engine, run_headless
 from godot_marl.errors import GameImportError, GameNotFoundError
 
 logger = logging.getLogger(__name__)
@@ -164,23 +164,13 @@ class Project:
         return self
 
     def _import(self, engine: Engine) -> None:
-        command = [str(engine.path), "--headless", "--path", str(self.folder), "--import"]
         try:
-            done = subprocess.run(  # noqa: S603 - the engine, with arguments of ours
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=_IMPORT_TIMEOUT,
-                text=True,
-                errors="replace",
-                check=False,
-            )
+            output, status = run_headless(engine, self.folder, "--import", timeout=_IMPORT_TIMEOUT)
         except subprocess.TimeoutExpired as error:
             raise self._import_error(f"no end after {_IMPORT_TIMEOUT:.0f} s") from error
-        if done.returncode != 0 or not (self.folder / ".godot").is_dir():
-            tail = "\n".join(done.stdout.splitlines()[-20:])
-            raise self._import_error(f"exit status {done.returncode}, after printing\n{tail}")
+        if status != 0 or not (self.folder / ".godot").is_dir():
+            tail = "\n".join(output.splitlines()[-20:])
+            raise self._import_error(f"exit status {status}, after printing\n{tail}")
 
     def _import_error(self, got: str) -> GameImportError:
         return GameImportError(

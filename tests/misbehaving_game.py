@@ -30,7 +30,7 @@ def main(fault: str) -> None:
     token = os.environ["GODOT_MARL_TOKEN"]
     with connect(
         os.environ["GODOT_MARL_URL"],
-        subprotocols=["godot-marl.v1"],  # type: ignore[list-item]
+        subprotocols=["godot-marl.v1"],
         additional_headers={"Authorization": f"Bearer {token}"},
         compression=None,
         proxy=None,

@@ -401,7 +401,7 @@ def test_what_a_game_says_is_never_more_than_text(hostile: str) -> None:
         tail = json.dumps({"infos": [{"a": {hostile: hostile}}]}).encode()
         header = struct.pack("<BBHIII", 2, 0, 0, 1, len(tail), 1)
         reply = asked.receive(header + bytes(asked.layout.reply_size - 16) + tail)
-        assert reply.infos == [{"a": {hostile: hostile}}]  # type: ignore[union-attr]
+        assert reply.infos == [{"a": {hostile: hostile}}]
     assert heard == []
 
 

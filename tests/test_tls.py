@@ -81,7 +81,7 @@ def test_messages_of_all_sizes_cross_an_encrypted_connection(connected: tuple[Li
             link.send(message, soon())
             assert received.result(10) == (Opcode.BINARY, message)
             sent = pool.submit(client.send, message)
-            assert bytes(link.receive(soon())) == message  # type: ignore[arg-type]
+            assert bytes(link.receive(soon())) == message
             sent.result(10)
 
 

@@ -32,6 +32,7 @@ def printed(notebook: Path) -> str:
 
 @pytest.mark.godot
 @pytest.mark.timeout(300)
+@pytest.mark.nightly
 def test_tutorial_runs_from_top_to_bottom_and_writes_what_it_says(tmp_path: Path) -> None:
     notebook = Path(shutil.copy(TUTORIAL, tmp_path))
     mark = new_mark()

@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from godot_marl.engine import Engine
+from godot_marl.engine import Engine, run_headless
 from godot_marl.errors import GameError
 from godot_marl.output import script_error_in
 
@@ -109,18 +109,8 @@ def complaints(engine: Engine, project: Path) -> list[tuple[str, int, str]]:
 
 
 def _run(engine: Engine, project: Path, *arguments: str) -> tuple[str, int]:
-    command = [str(engine.path), "--headless", "--path", str(project), *arguments]
     try:
-        done = subprocess.run(  # noqa: S603 - the engine, with arguments of ours
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=_TIMEOUT,
-            text=True,
-            errors="replace",
-            check=False,
-        )
+        return run_headless(engine, project, *arguments, timeout=_TIMEOUT)
     except subprocess.TimeoutExpired as error:
         raise GameError(
             "Godot did not come to an end with the project.",
@@ -128,4 +118,3 @@ def _run(engine: Engine, project: Path, *arguments: str) -> tuple[str, int]:
             expected=f"an end within {_TIMEOUT:.0f} s",
             got="none",
         ) from error
-    return done.stdout, done.returncode
