@@ -43,13 +43,16 @@ def timeout_error(
     what: str, where: str, doing: str, seconds: float, process: GameProcess | None
 ) -> errors.GameTimeoutError:
     """The error of a game that `what` ("did not answer") within so many seconds, while Python was `doing`."""
-    return errors.GameTimeoutError(
+    output = process.output() if process else ""
+    error = errors.GameTimeoutError(
         f"The game {what} in time; it was ended.",
         where=f"{where}, while Python was {doing}",
         expected=f"an answer within {seconds:g} s",
-        got=last_words(process.output() if process else ""),
+        got=last_words(output),
         remedy="Look for an endless loop in the scene, or give a longer step_timeout=.",
     )
+    error.output = output
+    return error
 
 
 def closed_error(where: str, doing: str, cause: OSError) -> errors.GameExitedError:

@@ -135,7 +135,13 @@ class GameExitedError(GameError):
 
 
 class GameTimeoutError(GameError, TimeoutError):
-    """The game is there, but did not answer within the deadline."""
+    """The game is there, but did not answer within the deadline.
+
+    Attributes:
+        output: The last lines that the game printed.
+    """
+
+    output: str = ""
 
 
 class WorkerRestartError(GameError):

@@ -771,8 +771,9 @@ def test_game_that_is_stopped_ends_with_the_deadline(make: MakeEnv, mark: str) -
     env = make("walker", step_timeout=0.5)
     play(env)
     signal_all(marked(mark)["game"], signal.SIGSTOP)
-    with pytest.raises(errors.GameTimeoutError, match=r"an answer within 0\.5 s"):
+    with pytest.raises(errors.GameTimeoutError, match=r"an answer within 0\.5 s") as raised:
         play(env)
+    assert raised.value.output.startswith("Godot Engine")
     assert leaves_nothing(mark)
     play(env)
 
