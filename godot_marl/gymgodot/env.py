@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,8 +21,6 @@ from godot_marl.gymgodot.command import parse_command
 from godot_marl.gymgodot.game import GymGodotGame, Wish
 from godot_marl.listener import DEFAULT_PORT
 from godot_marl.options import RENDER_MODES
-
-logger = logging.getLogger(__name__)
 
 ENV_ID = "godot_marl/server-v0"
 
@@ -136,18 +133,18 @@ class GymGodotServerEnv(gymnasium.Env[Any, Any]):
 
         Args:
             seed: Seeds `np_random` alone: no seed reaches GymGodot's games.
-            options: Nothing in the game takes them.
+            options: None, as nothing in the game takes them.
 
         Returns:
             The first observation, and an empty info.
 
         Raises:
             ClosedEnvironmentError: The environment was closed.
+            InvalidOptionError: Options were given, or the seed is out of range.
             GodotMarlError: The game failed; `reset` starts it again.
         """
         check_seed(seed)
-        if options:
-            logger.debug("GymGodot's games take no options; these reach nobody: %s", options)
+        _require(not options, "reset(options=...)", "None: GymGodot's games take no options", options)
         super().reset(seed=seed)
         if self._is_closed:
             raise closed_error(self._name)

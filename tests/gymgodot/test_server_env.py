@@ -95,6 +95,11 @@ def test_done_terminates_and_gymnasiums_limit_truncates(server: MakeServer) -> N
     ]  # fmt: skip
 
 
+def test_options_reach_nobody_and_are_refused(server: MakeServer) -> None:
+    with pytest.raises(errors.InvalidOptionError, match="GymGodot's games take no options"):
+        server("point").reset(options={"level": 2})
+
+
 def test_gymnasiums_own_checker_finds_nothing(server: MakeServer) -> None:
     env = server("puck", observation_space=spaces.Box(-10, 10, (2,), np.float64))
     check_env(env.unwrapped, skip_render_check=True)
