@@ -167,6 +167,14 @@ def test_space_for_an_agent_that_does_not_exist_is_an_error(make: MakeEnv) -> No
 # -- Masks, infos, state -----------------------------------------------------------------------------------------------
 
 
+def test_any_text_comes_back_as_it_was_sent(team: GodotParallelEnv) -> None:
+    characters = "".join(map(chr, [*range(1, 0x100), 0x2028, 0xFFFD, 0x1F3C1]))
+    texts = [characters, *characters, "\\v", "\\\v", "\\\\v", "\\\\\v\\", '"\v"', "\v\v"]
+    options = {"terminate": {text: text for text in texts}}
+    _, infos = team.reset(seed=1, options=options)
+    assert infos["runner_0"]["options"] == options
+
+
 def test_mask_is_in_the_observation_and_in_the_info(team: GodotParallelEnv) -> None:
     observations, infos = team.reset(seed=1)
     for _ in range(3):

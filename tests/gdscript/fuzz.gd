@@ -26,9 +26,9 @@ func _initialize() -> void:
 				facts = _space_facts(bytes)
 			"step":
 				facts = _step_facts(_layouts[int(entry["case"] as float)], bytes)
-		print(JSON.stringify({"facts": facts}, "", false, true))
+		print(MarlControl.to_text({"facts": facts}))
 		count += 1
-	print(JSON.stringify({"count": count}))
+	print(MarlControl.to_text({"count": count}))
 
 
 # Ends the program after the first frame, whatever became of _initialize.

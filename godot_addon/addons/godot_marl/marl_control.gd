@@ -19,7 +19,19 @@ const CLOSE_PROTOCOL := 4002
 static func write(type: String, members: Dictionary) -> String:
 	var message := {"type": type}
 	message.merge(members)
-	return JSON.stringify(to_json(message), "", false, true)
+	return to_text(to_json(message))
+
+
+## A value as JSON. Godot escapes a vertical tab as [code]\v[/code], which no JSON has.
+static func to_text(value: Variant) -> String:
+	var text := JSON.stringify(value, "", false, true)
+	if not text.contains("\\v"):
+		return text
+	# Between two escaped backslashes each backslash begins an escape.
+	var parts := text.split("\\\\")
+	for i in parts.size():
+		parts[i] = parts[i].replace("\\v", "\\u000b")
+	return "\\\\".join(parts)
 
 
 ## The members of the hello message, clause 2.1.

@@ -79,7 +79,7 @@ func _encode_tail(next: MarlReply) -> PackedByteArray:
 		members["next_infos"] = next.infos
 	if members.is_empty():
 		return []
-	return JSON.stringify(members, "", false, true).to_utf8_buffer()
+	return MarlControl.to_text(members).to_utf8_buffer()
 
 
 func _has_infos() -> bool:
