@@ -100,8 +100,8 @@ func reset(message: Dictionary) -> MarlProblem:
 	for entry: Variant in message.get("arenas", []):
 		var index := _arena_index(entry)
 		if index < 0:
-			return _problem(
-				"protocol", "A reset names no arena of this game.", "reset", "an arena", str(entry)
+			return MarlProblem.new(
+				"protocol", "A reset names no arena of this game.", "reset", "an arena", str(entry), ""
 			)
 		var wish: Dictionary = entry
 		var episode_seed := str(wish.get("seed")).to_int()
@@ -243,9 +243,3 @@ func _arena_index(entry: Variant) -> int:
 	if not (index is float or index is int) or index < 0 or index >= arenas.size():
 		return -1
 	return int(index as float)
-
-
-static func _problem(
-	code: String, what: String, where: String, expected: String, got: String, remedy: String = ""
-) -> MarlProblem:
-	return MarlProblem.new(code, what, where, expected, got, remedy)
