@@ -124,9 +124,9 @@ func is_alive() -> bool:
 	return false
 
 
-## True if no agent or state needs more than a list of float32 numbers, and a reward.
+## True if no agent needs more than a list of float32 numbers, and a reward.
 func is_plain() -> bool:
-	if has_turns or state.exists() or _has_infos or not people.is_empty():
+	if has_turns or _has_infos or not people.is_empty():
 		return false
 	for slot in get_slots():
 		if slot.group_size or slot.mask_size > 0 or not slot.observation_plan.is_f32():

@@ -60,7 +60,7 @@ func configure(configuration: Dictionary, bridge: MarlBridge) -> MarlProblem:
 		plans.append(MarlGroupPlan.of_slot(space, agent.group_size))
 	_layout = MarlLayout.new(arenas.size(), plans)
 	longest_message = _layout.get_longest_step() + MarlControl.LONGEST_TEXT
-	if arenas.all(func(arena: MarlArena) -> bool: return arena.is_plain()):
+	if MarlQuickLoop.can_ask(arenas):
 		_quick_loop = MarlQuickLoop.new(arenas, _changes.any)
 	return null
 
@@ -101,7 +101,12 @@ func reset(message: Dictionary) -> MarlProblem:
 		var index := _arena_index(entry)
 		if index < 0:
 			return MarlProblem.new(
-				"protocol", "A reset names no arena of this game.", "reset", "an arena", str(entry), ""
+				"protocol",
+				"A reset names no arena of this game.",
+				"reset",
+				"an arena",
+				str(entry),
+				""
 			)
 		var wish: Dictionary = entry
 		var episode_seed := str(wish.get("seed")).to_int()
