@@ -7,7 +7,7 @@ import datetime
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,15 +23,27 @@ if TYPE_CHECKING:
 _EVALUATION_SEED = 1_000_000
 
 
+class _Games(click.IntRange):
+    """How many games are played at once."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Say what to give where it is no such number."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"give the number of games to play at once, 1 or more; not {value!r}.", param, ctx)
+
+
 @click.command("train")
 @click.argument("game")
 @click.option("--steps", type=click.IntRange(1), help="Environment steps.  [default: the settings file's]")
 @click.option("--seed", type=click.IntRange(0), help="Seeds policies and environment.  [default: 0]")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of results.  [default: runs/GAME-DATE-TIME]")
 @click.option("--resume", type=click.Path(path_type=Path), help="Go on with the training in this folder.")
-@click.option(
-    "--processes", type=click.IntRange(1), help="Games to play at once.  [default: the settings file's, or 1]"
-)
+@click.option("--processes", type=_Games(), help="Games to play at once.  [default: the settings file's, or 1]")
 @click.option(
     "--restart-workers/--no-restart-workers",
     default=True,

@@ -159,6 +159,34 @@ def test_a_decision_that_is_open_at_an_update_is_learned_from_in_the_next() -> N
     assert watched.update() == 0
 
 
+def test_an_episode_whose_game_is_lost_is_cut_off_where_it_was_last_seen() -> None:
+    watched = Watched(make_learner(spaces.Discrete(2)))
+    learner = watched.learner
+    places = [np.full(3, x / 10, np.float32) for x in range(8)]
+    seats = [(0, "a_0"), (1, "a_0"), (1, "waits")]
+    learner.act(Views(seats, [places[0], places[1], places[2]], [None] * 3))
+    learner.take(seats[0], outcome_of("a_0", places[3], 1.0, ""))
+    learner.take(seats[1], outcome_of("a_0", places[4], 2.0, ""))
+    learner.take(seats[2], outcome_of("waits", places[5], 4.0, ""))
+    learner.act(Views(seats[:2], [places[3], places[4]], [None] * 2))
+    # Arena 1 is lost in this step. Its first agent has acted in vain, the other one waits for its turn.
+    learner.cut_off(seats[1], outcome_of("a_0", places[4], 2.0, ""))
+    learner.cut_off(seats[2], outcome_of("waits", places[5], 4.0, ""))
+    learner.cut_off((1, "never came"), outcome_of("a_0", places[4], 2.0, ""))
+    learner.abandon_episode(1)
+    learner.take(seats[0], outcome_of("a_0", places[6], 8.0, "terminated"))
+    assert watched.update() == 4
+    rows = {tuple(seen): i for i, seen in enumerate(watched.rows["observations"])}
+    for seen, rewards, last in (
+        ([0, 3], [1.0, 8.0], 0.0),
+        ([1], [2.0], value_of(learner, places[4])),
+        ([2], [4.0], value_of(learner, places[5])),
+    ):
+        expected = advantages_of(rewards, [value_of(learner, places[i]) for i in seen], last)
+        got = watched.rows["advantages"][[rows[tuple(places[i])] for i in seen]]
+        np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("space", "mask"),
     [
