@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import MARK, becomes_true, leaves_nothing, marked, new_mark, signal_all
+from processes import MARK, again_and_again, becomes_true, leaves_nothing, marked, new_mark, signal_all
 
 from godot_marl import errors, restarts
 from godot_marl.arena import Arena
 from godot_marl.options import Options
+from godot_marl.outcomes import Outcome
 from godot_marl.training.arenas import Arenas, seed_of
 
 # Longer than a busy machine takes for a step, and what a hung game costs.
@@ -70,11 +71,26 @@ def test_the_seeds_of_arenas_are_apart_and_the_first_is_the_trainings() -> None:
     assert seed_of(3, 7) == seeds[3][7]
 
 
-def fail_as(error: Exception) -> Callable[..., None]:
-    def fail(*_: object) -> None:
-        raise error
+def step(arenas: Arenas, number: int, agent: str) -> Outcome | None:
+    """A step of one arena, whose agent takes its action 0."""
+    arenas.begin_step(number, {agent: 0})
+    return arenas.finish_step(number)
 
-    return fail
+
+def lose(fault: str, worker: Any, mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let something happen to a game by which it is lost in its next step."""
+
+    def fail(*_: object) -> None:
+        raise errors.ProtocolError("It sent nonsense.") if fault == "answers nonsense" else BrokenPipeError
+
+    if fault == "is killed":
+        kill(mark, worker._process.pid)
+    elif fault == "hangs":
+        signal_all([worker._process.pid], signal.SIGSTOP)
+    elif fault == "takes nothing in":
+        monkeypatch.setattr(worker._link, "send", fail)
+    else:
+        monkeypatch.setattr(worker._session, "receive", fail)
 
 
 @pytest.mark.godot
@@ -87,18 +103,8 @@ def test_a_lost_game_is_replaced_at_its_reset_and_the_other_knows_nothing_of_it(
     arenas.reset(0)
     arenas.reset(1)
     games = [game_of(arenas, number) for number in range(2)]
-    worker: Any = None
-    for restart, lose in enumerate(
-        (
-            lambda: kill(mark, games[0]),
-            lambda: signal_all([games[0]], signal.SIGSTOP),
-            lambda: monkeypatch.setattr(worker._link, "send", fail_as(BrokenPipeError())),
-            lambda: monkeypatch.setattr(worker._session, "receive", fail_as(errors.ProtocolError("Nonsense."))),
-        ),
-        start=1,
-    ):
-        worker = arenas._arenas[0]._worker
-        lose()
+    for restart, fault in enumerate(["is killed", "hangs", "takes nothing in", "answers nonsense"], start=1):
+        lose(fault, arenas._arenas[0]._worker, mark, monkeypatch)
         for number in range(2):
             arenas.begin_step(number, {"walker_0": 2})
         # The first one is waited for first, so that the other one's answer is read after the deadline of a hang.
@@ -114,10 +120,9 @@ def test_a_lost_game_is_replaced_at_its_reset_and_the_other_knows_nothing_of_it(
         assert game_of(arenas, 1) == games[1]
         assert game_of(arenas, 0) != games[0]
         games[0] = game_of(arenas, 0)
-    arenas.begin_step(0, {"walker_0": 2})
-    outcome = arenas.finish_step(0)
+    outcome = step(arenas, 0, "walker_0")
     assert outcome is not None
-    assert outcome.observations["walker_0"].tolist() == [1.0]
+    assert outcome.observations["walker_0"].tolist() == [-1.0]
     assert arenas.live(0) == ["walker_0"]
 
 
@@ -128,13 +133,15 @@ def test_a_game_that_is_lost_every_time_is_given_up(
     monkeypatch.setattr(restarts, "FIRST_WAIT", 0.01)
     monkeypatch.setenv("FAULT", "apply_action=quit")
     arenas = make("answering")
-    lost = 0
+    outcomes: list[Outcome | None] = []
+
+    def play() -> None:
+        arenas.reset(0)
+        outcomes.append(step(arenas, 0, "answering"))
+
     with pytest.raises(errors.WorkerRestartError) as raised:
-        for _ in range(10):
-            arenas.reset(0)
-            arenas.begin_step(0, {"answering": 0})
-            lost += arenas.finish_step(0) is None
-    assert lost == 4
+        again_and_again(play)
+    assert outcomes == [None] * 4
     error = raised.value
     assert (error.worker, error.restarts, error.exit_status) == (0, 3, 3)
     assert "3 in a row that did not (3 restarts in all); the last fault: The game ended" in str(error)
@@ -162,8 +169,7 @@ def test_without_restarts_the_fault_is_raised(make: MakeArenas, mark: str) -> No
         arenas.reset(number)
     kill(mark, game_of(arenas, 1))
     with pytest.raises(errors.GameExitedError, match="SIGKILL") as raised:
-        arenas.begin_step(1, {"walker_0": 2})
-        arenas.finish_step(1)
+        step(arenas, 1, "walker_0")
     assert (raised.value.where or "").startswith("worker 1, ")
     kill(mark, game_of(arenas, 0))
     with pytest.raises(errors.GameExitedError):
@@ -177,9 +183,8 @@ def test_an_error_of_the_scene_is_raised_as_ever(
     monkeypatch.setenv("FAULT", "get_reward")
     arenas = make("failing")
     (name,) = arenas.reset(0).observations
-    arenas.begin_step(0, {name: 0})
     with pytest.raises(errors.ScriptError):
-        arenas.finish_step(0)
+        step(arenas, 0, name)
     assert not caplog.records
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from processes import MARK, becomes_true, leaves_nothing, marked, new_mark, signal_all
 
 from godot_marl.arena import Arena
@@ -95,6 +96,7 @@ def test_a_training_goes_on_though_a_game_is_killed(
 ) -> None:
     mark = new_mark()
     monkeypatch.setenv(MARK, mark)
+    torch.set_num_threads(1)
     # Two agents that see their place, their steps and their frames, and earn the place times the frames.
     monkeypatch.setenv("ROWS", "plain 2")
     ppo = {"n_steps": N_STEPS, "n_epochs": 1, "batch_size": 30}
