@@ -34,13 +34,15 @@ class Arena:
     Args:
         game: A project folder, an exported executable, or a .pck file. None waits for a game that the user starts.
         options: The environment's options.
+        number: Which of several arenas it is that need the cores together, each with its game; None if it is alone.
 
     Attributes:
         live: The agents whose episode goes on, in the order of the slots.
     """
 
-    def __init__(self, game: Game, options: Options) -> None:
+    def __init__(self, game: Game, options: Options, *, number: int | None = None) -> None:
         self._game = game
+        self._number = number
         self.options = options
         self.live: list[str] = []
         self._worker: Worker | None = None
@@ -64,7 +66,7 @@ class Arena:
         self._check_open()
         self._leave_inherited_worker()
         if self._worker is None:
-            worker = Worker(self._game, self.options)
+            worker = Worker(self._game, self.options, number=self._number)
             scene = worker.start()
             self._take_scene(scene)
             self._books = Books(scene, worker.layout, self.options)
@@ -186,19 +188,37 @@ class Arena:
         return outcome
 
     def step(self, actions: Mapping[str, Any]) -> Outcome:
-        """Let these agents act.
+        """Let these agents act; raises what `begin_step` and `finish_step` do."""
+        self.begin_step(actions)
+        return self.finish_step()
+
+    def begin_step(self, actions: Mapping[str, Any]) -> None:
+        """Let these agents act, without waiting.
 
         Raises:
             InvalidActionError: An action is outside its space.
-            InvalidObservationError: The scene answered something that is not in its space.
             GodotMarlError: The game failed; `reset` starts it again.
         """
         if self.options.checks:
             for name in self._usual_actions.others(actions):
                 check_action(name, self.action_space(name), actions[name])
+        worker, _ = self._at_work()
+        try:
+            worker.begin_step([{self._slots[name]: action for name, action in actions.items()}])
+        except BaseException:
+            self._end_game()
+            raise
+
+    def finish_step(self) -> Outcome:
+        """Wait for what the step brought that `begin_step` began.
+
+        Raises:
+            InvalidObservationError: The scene answered something that is not in its space.
+            GodotMarlError: The game failed; `reset` starts it again.
+        """
         worker, books = self._at_work()
         try:
-            self._reply = worker.step([{self._slots[name]: action for name, action in actions.items()}])
+            self._reply = worker.finish()
             outcome = books.go_on(self._reply)
         except BaseException:
             self._end_game()

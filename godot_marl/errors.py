@@ -145,7 +145,7 @@ class GameTimeoutError(GameError, TimeoutError):
 
 
 class WorkerRestartError(GameError):
-    """A worker of a vector environment was replaced several times in a row, and its games ended again at once.
+    """A worker was replaced several times in a row, and its games ended again at once.
 
     Attributes:
         worker: Its number, from 0.

@@ -98,17 +98,7 @@ class WorkerPool:
             SceneError: It is not.
         """
         assert self._scene is not None
-        if dataclasses.replace(scene, warnings=()) != dataclasses.replace(self._scene, warnings=()):
-            expected, got = (", ".join(agent.name for agent in each.agents) for each in (self._scene, scene))
-            if expected == got:
-                expected, got = str(self._scene), str(scene)
-            raise errors.SceneError(
-                "Two processes of the same game have different agents.",
-                where="the scene",
-                expected=expected,
-                got=got,
-                remedy="Let the scene make the same agents each time it starts.",
-            )
+        check_same_scene(self._scene, scene)
 
     def reset(self, parts: Sequence[ResetPart]) -> list[Reply]:
         """Reset the arenas of all workers, and wait for the answers."""
@@ -160,6 +150,25 @@ class _AllOrNone:
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is not None:
             self._pool.close(patience=0.0)
+
+
+def check_same_scene(first: SceneDescription, scene: SceneDescription) -> None:
+    """Check that a game is like the first one.
+
+    Raises:
+        SceneError: It is not.
+    """
+    if dataclasses.replace(scene, warnings=()) != dataclasses.replace(first, warnings=()):
+        expected, got = (", ".join(agent.name for agent in each.agents) for each in (first, scene))
+        if expected == got:
+            expected, got = str(first), str(scene)
+        raise errors.SceneError(
+            "Two processes of the same game have different agents.",
+            where="the scene",
+            expected=expected,
+            got=got,
+            remedy="Let the scene make the same agents each time it starts.",
+        )
 
 
 def _only_one(where: str, expected: str, got: str, remedy: str) -> errors.InvalidOptionError:

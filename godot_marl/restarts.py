@@ -20,7 +20,7 @@ from godot_marl.rows import Array
 logger = logging.getLogger(__name__)
 
 # An error of the scene (a script's, a wrong observation) is not among them: the next game would only repeat it.
-_FAULTS = (errors.GameExitedError, errors.GameTimeoutError, errors.ProtocolError)
+FAULTS = (errors.GameExitedError, errors.GameTimeoutError, errors.ProtocolError)
 _REPEATED = (errors.ProtocolVersionError,)
 
 # A game that lasted for less than this was started in vain: so many steps, and so many of all its arenas together.
@@ -71,6 +71,53 @@ class RestartLimit:
         self.restarts += 1
         self.in_vain += 1
         return wait
+
+
+def ask_to_replace(
+    worker: int, fault: errors.GodotMarlError, limit: RestartLimit, steps: int, arenas: int = 1
+) -> float:
+    """For how many seconds to wait before a lost worker is replaced; the log says so.
+
+    Args:
+        worker: Its number.
+        fault: By what it was lost, one of `FAULTS`.
+        limit: How often it may be replaced.
+        steps: How many steps its last game lasted for.
+        arenas: How many arenas it has.
+
+    Raises:
+        WorkerRestartError: It was replaced too often.
+        ProtocolVersionError: That was the fault, which the next game would only repeat.
+    """
+    if isinstance(fault, _REPEATED):
+        raise fault
+    wait = limit.ask(steps, arenas, time.monotonic())
+    if wait is None:
+        raise _restart_error(worker, fault, limit, arenas) from fault
+    after = f" after {wait:.1f} s" if wait > 0 else ""
+    words = (worker, after, limit.restarts, fault.what, fault.got)
+    logger.warning("worker %d was lost and is replaced%s (restart %d): %s (%s)", *words)
+    return wait
+
+
+def _restart_error(
+    worker: int, fault: errors.GodotMarlError, limit: RestartLimit, arenas: int
+) -> errors.WorkerRestartError:
+    first = worker * arenas
+    which = f"arena {first}" if arenas == 1 else f"arenas {first} to {first + arenas - 1}"
+    error = errors.WorkerRestartError(
+        "A worker was lost again and again; it is not replaced any more.",
+        where=f"{which} of {fault.where}",
+        expected=f"a game that lasts for {LEAST_STEPS} steps, and for {LEAST_ARENA_STEPS} of all its arenas",
+        got=f"{limit.in_vain} in a row that did not ({limit.restarts} restarts in all); the last fault: "
+        f"{fault.what} {fault.got}",
+        remedy="See what it printed, and whether the machine has enough memory; without restart_workers the first "
+        "fault is raised as it is. reset() starts the games again.",
+    )
+    error.worker, error.restarts = worker, limit.restarts
+    if isinstance(fault, errors.GameExitedError):
+        error.exit_status, error.output = fault.exit_status, fault.output
+    return error
 
 
 class Book(Protocol):
@@ -137,7 +184,7 @@ class RestartingPool(WorkerPool):
             for index, (worker, part) in enumerate(zip(self._workers, parts, strict=True)):
                 try:
                     worker.begin_reset(part)
-                except _FAULTS as fault:
+                except FAULTS as fault:
                     self._faults[index] = fault
             replies = self._finish_all()
             self._replace_lost()
@@ -152,7 +199,7 @@ class RestartingPool(WorkerPool):
                     continue
                 try:
                     worker.begin_step_rows(*part)
-                except _FAULTS as fault:
+                except FAULTS as fault:
                     self._faults[index] = fault
 
     def finish_step(self) -> list[Reply]:
@@ -176,7 +223,7 @@ class RestartingPool(WorkerPool):
             if index not in self._faults and index not in self._kept:
                 try:
                     reply = worker.finish()
-                except _FAULTS as fault:
+                except FAULTS as fault:
                     self._faults[index] = fault
             replies.append(reply)
         return replies
@@ -198,7 +245,7 @@ class RestartingPool(WorkerPool):
         while True:
             try:
                 return [self._workers[index].render(arena % self._arenas) for arena in arenas]
-            except _FAULTS as fault:
+            except FAULTS as fault:
                 self._faults[index] = fault
                 self._replace_lost()
 
@@ -226,17 +273,9 @@ class RestartingPool(WorkerPool):
     def _replace(
         self, index: int, fault: errors.GodotMarlError, parts: Mapping[int, ResetPart], stop: threading.Event
     ) -> Reply:
-        limit = self._limits[index]
         while True:
-            if isinstance(fault, _REPEATED):
-                raise fault
             steps = self._steps - self._started_at[index]
-            wait = limit.ask(steps, self._arenas, time.monotonic())
-            if wait is None:
-                raise self._restart_error(index, fault) from fault
-            after = f" after {wait:.1f} s" if wait > 0 else ""
-            words = (index, after, limit.restarts, fault.what, fault.got)
-            logger.warning("worker %d was lost and is replaced%s (restart %d): %s (%s)", *words)
+            wait = ask_to_replace(index, fault, self._limits[index], steps, self._arenas)
             if wait > 0 and stop.wait(wait):
                 raise fault
             # Where `close` finds it, whatever happens.
@@ -245,23 +284,5 @@ class RestartingPool(WorkerPool):
             try:
                 self._check_scene(worker.start())
                 return worker.reset(parts[index])
-            except _FAULTS as again:
+            except FAULTS as again:
                 fault = again
-
-    def _restart_error(self, index: int, fault: errors.GodotMarlError) -> errors.WorkerRestartError:
-        limit = self._limits[index]
-        first = index * self._arenas
-        arenas = f"arena {first}" if self._arenas == 1 else f"arenas {first} to {first + self._arenas - 1}"
-        error = errors.WorkerRestartError(
-            "A worker was lost again and again; it is not replaced any more.",
-            where=f"{arenas} of {fault.where}",
-            expected=f"a game that lasts for {LEAST_STEPS} steps, and for {LEAST_ARENA_STEPS} of all its arenas",
-            got=f"{limit.in_vain} in a row that did not ({limit.restarts} restarts in all); the last fault: "
-            f"{fault.what} {fault.got}",
-            remedy="See what it printed, and whether the machine has enough memory; without restart_workers the first "
-            "fault is raised as it is. reset() starts the games again.",
-        )
-        error.worker, error.restarts = index, limit.restarts
-        if isinstance(fault, errors.GameExitedError):
-            error.exit_status, error.output = fault.exit_status, fault.output
-        return error

@@ -210,17 +210,22 @@ class Worker:
         self._begin(self._session.step_rows(sections, marks, orders, seeds))
 
     def finish(self) -> Reply:
-        """Wait for the answer to `begin_reset` or `begin_step_rows`; one that is there already is never too late."""
+        """Wait for the answer to a request that was begun; one that is there already is never too late."""
         self._deadline = max(self._deadline, time.monotonic() + _LATE_PATIENCE)
         return self._finish(Reply)
 
     def step(self, actions: Sequence[Mapping[int, Any]]) -> Reply:
         """Step all arenas: for each the actions by slot."""
+        self.begin_step(actions)
+        return self._finish(Reply)
+
+    def begin_step(self, actions: Sequence[Mapping[int, Any]]) -> None:
+        """Ask for a step of all arenas, with the actions of each by slot; `finish` waits for it."""
         agents = self._session.scene.agents if self._session.scene else ()
         people = set(self._options.human_agents)
         is_asked = people and any(agents[slot].name in people for by_slot in actions for slot in by_slot)
         message = self._session.step(actions)
-        return self._exchange(message, Reply, _THINKING_TIMEOUT if is_asked else None)
+        self._begin(message, _THINKING_TIMEOUT if is_asked else None)
 
     def render(self, arena: int = 0) -> np.ndarray[Any, Any]:
         """A frame of an arena: uint8 of shape (height, width, 3)."""

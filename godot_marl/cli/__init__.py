@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any
 
 import click
@@ -35,12 +36,25 @@ class _Group(click.Group):
             ctx.exit(1)
 
 
+class StandardError(logging.Handler):
+    """Shows what is logged, above a progress bar where there is one: the bar is then what standard error leads to."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record as a line."""
+        try:
+            sys.stderr.write(f"{self.format(record)}\n")
+            sys.stderr.flush()
+        except Exception:
+            # As the handlers of `logging` do: what cannot be shown must not end a training.
+            self.handleError(record)
+
+
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("-v", "--verbose", is_flag=True, help="Log more, and show the traceback of an error.")
 @click.version_option(__version__, prog_name="godot-marl")
 def main(verbose: bool) -> None:
     """Train the agents of Godot scenes from Python."""
-    logging.basicConfig(format="%(message)s")
+    logging.basicConfig(format="%(message)s", handlers=[StandardError()])
     logging.getLogger("godot_marl").setLevel(logging.DEBUG if verbose else logging.INFO)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,12 +23,33 @@ if TYPE_CHECKING:
 _EVALUATION_SEED = 1_000_000
 
 
+class _Games(click.IntRange):
+    """How many games are played at once."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Say what to give where it is no such number."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"give the number of games to play at once, 1 or more; not {value!r}.", param, ctx)
+
+
 @click.command("train")
 @click.argument("game")
 @click.option("--steps", type=click.IntRange(1), help="Environment steps.  [default: the settings file's]")
 @click.option("--seed", type=click.IntRange(0), help="Seeds policies and environment.  [default: 0]")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of results.  [default: runs/GAME-DATE-TIME]")
 @click.option("--resume", type=click.Path(path_type=Path), help="Go on with the training in this folder.")
+@click.option("--processes", type=_Games(), help="Games to play at once.  [default: the settings file's, or 1]")
+@click.option(
+    "--restart-workers/--no-restart-workers",
+    default=True,
+    show_default=True,
+    help="Replace a game that ends, hangs or breaks the protocol, and go on.",
+)
 @click.option("--settings", type=click.Path(path_type=Path), help="Settings file.  [default: the game's train.toml]")
 @click.option(
     "--episodes", type=click.IntRange(2), default=20, show_default=True, help="Episodes of each mean of the evaluation."
@@ -43,6 +63,8 @@ def train_command(
     seed: int | None,
     out: Path | None,
     resume: Path | None,
+    processes: int | None,
+    restart_workers: bool,
     settings: Path | None,
     episodes: int,
     video: bool,
@@ -54,26 +76,28 @@ def train_command(
     Each policy of the scene learns by PPO (MaskablePPO where its agents have action masks), all at the same time.
     Writes checkpoints, TensorBoard logs, a learning curve and a video, and compares what was learned with random
     players, and with an earlier self where sides play against each other. Ctrl-C (or SIGTERM) ends the training early
-    and keeps what was learned; --resume goes on with it.
+    and keeps what was learned; --resume goes on with it. --processes plays several games at once, each of which needs
+    a processor core.
     """
     with needs_sb3():
         from godot_marl.cli.trained import TrainedGame
         from godot_marl.training import Run
+    given = {"steps": steps, "processes": processes}
+    changes = {name: value for name, value in given.items() if value is not None}
     if resume is not None:
         for name, value in (("--out", out), ("--settings", settings), ("--scene", scene), ("--seed", seed)):
             if value is not None:
                 raise click.UsageError(f"{name} belongs to a new training; --resume takes it from {resume}")
         run = Run.open(resume)
         _check_same_game(run, game)
-        trained = TrainedGame.find(game, run.scene, engine, run.settings)
-        if steps is not None:
-            run = run.with_steps(steps)
+        trained = TrainedGame.find(game, run.scene, engine, run.settings).with_settings(**changes)
+        if changes:
+            run = run.with_settings(**changes)
     else:
-        trained = TrainedGame.find(game, scene, engine, settings)
-        plan = trained.settings if steps is None else dataclasses.replace(trained.settings, steps=steps)
-        run = Run(out or _new_folder(game), game, scene, seed or 0, plan)
+        trained = TrainedGame.find(game, scene, engine, settings).with_settings(**changes)
+        run = Run(out or _new_folder(game), game, scene, seed or 0, trained.settings)
     with _terminated_like_interrupted():
-        interrupted = _train(trained, run, is_new=resume is None)
+        interrupted = _train(trained, run, is_new=resume is None, restarts=restart_workers)
     _show_results(trained, run, episodes=0 if interrupted else episodes, video=video and not interrupted)
     if interrupted:
         click.echo(_how_to_resume(run))
@@ -108,21 +132,21 @@ def _check_same_game(run: Run, game: str) -> None:
         )
 
 
-def _train(trained: TrainedGame, run: Run, *, is_new: bool) -> bool:
+def _train(trained: TrainedGame, run: Run, *, is_new: bool, restarts: bool) -> bool:
     """Train, and tell whether Ctrl-C ended it early."""
     from godot_marl.cli.progress import progress_bar
     from godot_marl.training import Progress, Training
 
     seed = run.seed if is_new else run.seed + 1
-    with contextlib.closing(trained.arena(seed=seed)) as arena:
-        arena.start()  # the game starts, or says what is wrong with it, before anything is written
+    with contextlib.closing(trained.arenas(seed, restarts=restarts)) as arenas:
+        scene = arenas.start()  # the game starts, or says what is wrong with it, before anything is written
         checkpoint = None
         if is_new:
-            run.settings.sides_of(arena.scene)
+            run.settings.sides_of(scene)
             run = run.create(run.folder, run.game, run.scene, run.seed, run.settings)
         else:
             checkpoint = run.last_checkpoint()
-        training = Training(run, arena, checkpoint, scripted_policies(run.game))
+        training = Training(run, arenas, checkpoint, scripted_policies(run.game))
         click.echo(f"training {run.game} for {run.settings.steps} steps; results in {run.folder}")
         with progress_bar("steps") as bar:
             task = bar.add_task("training", total=run.settings.steps, completed=training.steps, note="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from godot_marl.options import Options
 
 if TYPE_CHECKING:
     from godot_marl.training import Comparison, Run, Settings
+    from godot_marl.training.arenas import Arenas
     from godot_marl.training.players import Player
 
 
@@ -57,8 +59,17 @@ class TrainedGame:
             found = ensure_engine(engine, report=bars.report)
         return cls(name, folder, scene, str(found.path), plan)
 
-    def arena(self, **options: Any) -> Arena:
-        """An arena of the game, as training wants it: the masks beside the observations."""
+    def with_settings(self, **changes: Any) -> TrainedGame:
+        """The same game, trained with other settings."""
+        return dataclasses.replace(self, settings=dataclasses.replace(self.settings, **changes))
+
+    def arena(self, number: int | None = None, **options: Any) -> Arena:
+        """An arena of the game, as training wants it: the masks beside the observations.
+
+        Args:
+            number: Which of several it is; None if it is alone.
+            options: The environment's options.
+        """
         wishes = {
             "scene": self.scene,
             "engine": self.engine,
@@ -66,7 +77,23 @@ class TrainedGame:
             "mask_in_observation": False,
             **options,
         }
-        return Arena(self.folder, Options.of(wishes))
+        return Arena(self.folder, Options.of(wishes), number=number)
+
+    def arenas(self, seed: int, *, restarts: bool) -> Arenas:
+        """As many arenas to train in as the settings say.
+
+        Args:
+            seed: The training's seed; that of each arena follows from it.
+            restarts: Whether to replace games that are lost.
+        """
+        from godot_marl.training.arenas import Arenas, seed_of
+
+        count = self.settings.processes
+
+        def make(number: int) -> Arena:
+            return self.arena(None if count == 1 else number, seed=seed_of(seed, number))
+
+        return Arenas(make, count, restarts=restarts)
 
     def players(self, arena: Arena, checkpoint: Path, *, deterministic: bool | None = None) -> dict[str, Player]:
         """The players of a checkpoint, one for each agent."""

@@ -12,9 +12,9 @@ import numpy as np
 
 from godot_marl.arena import Arena
 from godot_marl.protocol import SceneDescription
-from godot_marl.training.players import Player, play
+from godot_marl.training.episodes import play
+from godot_marl.training.players import Cast, Player
 
-Cast = Mapping[str, Player]
 Makes = Callable[[], Cast]
 """Makes the players of a whole scene anew, so that each comparison begins with fresh generators."""
 

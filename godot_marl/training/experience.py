@@ -1,10 +1,11 @@
 """What agents went through, in the form that stable-baselines3's PPO learns from.
 
-Each agent has a stream of its own, from its first decision in an episode to its end. So agents may end apart, come
-late, and take turns: what an agent gets between two of its decisions is the reward of the first of them, and a finished
-agent leaves no padding. The advantages are stable-baselines3's own: a fragment of a stream is laid into its rollout
-buffer as an episode, and where it was cut off (truncated, or the rollout ended), the value of what would have come
-next is added to its last reward, discounted once (Pardo et al. 2018, "Time Limits in Reinforcement Learning").
+Each agent of each arena has a stream of its own, from its first decision in an episode to its end. So agents may end
+apart, come late, and take turns: what an agent gets between two of its decisions is the reward of the first of them,
+and a finished agent leaves no padding. The advantages are stable-baselines3's own: a fragment of a stream is laid into
+its rollout buffer as an episode, and where it was cut off (truncated, its game lost, or the rollout ended) the value of
+what would have come next is added to its last reward, discounted once (Pardo et al. 2018, "Time Limits in Reinforcement
+Learning").
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from gymnasium import spaces
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from godot_marl.outcomes import Outcome
-from godot_marl.training.players import Mask, Views, stack
+from godot_marl.training.players import Mask, Seat, Views, stack
 
 
 @dataclass(slots=True)
@@ -34,6 +35,8 @@ class Decision:
     log_prob: torch.Tensor
     reward: float = 0.0
     is_first: bool = False
+    # Whether a step has told what it brought.
+    is_answered: bool = False
 
 
 @dataclass(slots=True)
@@ -55,7 +58,7 @@ class Learner:
     def __init__(self, model: OnPolicyAlgorithm, *, masked: bool) -> None:
         self.model = model
         self.masked = masked
-        self._streams: dict[str, Stream] = {}
+        self._streams: dict[Seat, Stream] = {}
         self._gathered: list[Decision] = []
 
     def act(self, views: Views) -> list[Any]:
@@ -66,25 +69,47 @@ class Learner:
         with torch.no_grad():
             actions, values, log_probs = policy(batch, **options)
         taken = actions.cpu().numpy().reshape((-1, *(self.model.action_space.shape or ())))
-        for i, name in enumerate(views.names):
-            stream = self._streams.setdefault(name, Stream())
+        for i, seat in enumerate(views.seats):
+            stream = self._streams.setdefault(seat, Stream())
             self._close(stream)
             stream.open = Decision(views.observations[i], views.masks[i], taken[i], values[i], log_probs[i])
         if isinstance(self.model.action_space, spaces.Box):
             taken = np.clip(taken, self.model.action_space.low, self.model.action_space.high)
         return list(taken)
 
-    def take(self, name: str, outcome: Outcome) -> None:
+    def take(self, seat: Seat, outcome: Outcome) -> None:
         """Add the reward of a step to the agent's open decision, and end its stream with its episode."""
-        stream = self._streams.get(name)
+        stream = self._streams.get(seat)
         if stream is None or stream.open is None:
             return
+        _, name = seat
         stream.open.reward += outcome.rewards[name]
+        stream.open.is_answered = True
         terminated = outcome.terminations[name]
         if not (terminated or outcome.truncations[name]):
             return
         self._close(stream)
         after = 0.0 if terminated else float(self._value(outcome.observations[name]))
+        self._gather(stream, after)
+
+    def cut_off(self, seat: Seat, outcome: Outcome) -> None:
+        """End an agent's stream where it was last seen, as a truncation.
+
+        A decision that no step has answered is left out: what it would have brought is not known.
+
+        Args:
+            seat: The agent.
+            outcome: What its episode's reset or last step brought.
+        """
+        stream = self._streams.get(seat)
+        if stream is None or stream.open is None:
+            return
+        if stream.open.is_answered:
+            self._close(stream)
+            after = float(self._value(outcome.observations[seat[1]]))
+        else:
+            after = float(stream.open.value)
+            stream.open = None
         self._gather(stream, after)
 
     def _value(self, observation: Any) -> torch.Tensor:
@@ -109,13 +134,14 @@ class Learner:
         self._gathered += stream.decisions
         stream.decisions = []
 
-    def abandon_episode(self) -> None:
-        """Forget what is open, as when a training goes on with a new episode."""
-        self._streams.clear()
+    def abandon_episode(self, arena: int) -> None:
+        """Forget what is open in an arena, as when a training goes on with a new episode."""
+        for seat in [seat for seat in self._streams if seat[0] == arena]:
+            del self._streams[seat]
 
     def forget(self) -> None:
         """Forget everything that was not learned from yet."""
-        self.abandon_episode()
+        self._streams.clear()
         self._gathered.clear()
 
     def update(self) -> int:

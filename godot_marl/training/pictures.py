@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from godot_marl.arena import Arena
-from godot_marl.training.players import Player, play
+from godot_marl.training.episodes import play
+from godot_marl.training.players import Cast
 from godot_marl.training.run import Run
 
 _COLORS = ("#2b406a", "#f26645", "#dba33a", "#478cbf", "#6a8f4f", "#8a5a83")
@@ -46,7 +46,7 @@ def draw_learning_curve(run: Run) -> Path:
     return path
 
 
-def record_episode(arena: Arena, cast: Mapping[str, Player], seed: int, path: Path) -> Path:
+def record_episode(arena: Arena, cast: Cast, seed: int, path: Path) -> Path:
     """Record a video of an episode, and return its path.
 
     Args:

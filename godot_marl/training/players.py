@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,12 +12,12 @@ from gymnasium import spaces
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 
-from godot_marl.arena import Arena
 from godot_marl.envs import ScriptedPolicy
-from godot_marl.outcomes import Outcome
 from godot_marl.protocol import SceneDescription
 
 Mask = np.ndarray[Any, Any] | None
+Seat = tuple[int, str]
+"""One agent among those of all arenas: the arena's number and the agent's name."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class Views:
     """What the agents that are to act see.
 
     Attributes:
-        names: The agents' names.
+        seats: Who they are.
         observations: What each of them sees.
         masks: Which actions each of them may take; None for an agent without a mask.
     """
 
-    names: Sequence[str]
+    seats: Sequence[Seat]
     observations: Sequence[Any]
     masks: Sequence[Mask]
 
@@ -40,6 +40,10 @@ class Player(Protocol):
 
     def act(self, views: Views) -> list[Any]:
         """An action for each of these agents, in their order."""
+
+
+Cast = Mapping[str, Player]
+"""The player of each agent, by the agent's name."""
 
 
 class RandomPlayer:
@@ -114,30 +118,3 @@ def stack(observations: Sequence[Any]) -> Any:
 def random_cast(scene: SceneDescription, seed: int) -> dict[str, Player]:
     """A random player for each agent."""
     return {agent.name: RandomPlayer(agent.action_space, seed + i) for i, agent in enumerate(scene.agents)}
-
-
-def play(arena: Arena, cast: Mapping[str, Player], seed: int | None = None) -> Iterator[Outcome]:
-    """Play an episode, and yield what the reset and each step brought.
-
-    Args:
-        arena: The arena, with `mask_in_observation=False`.
-        cast: A player for each agent that can ever be there. Agents with the same player are asked together.
-        seed: The episode's seed; None draws one.
-    """
-    outcome = arena.reset(seed, None)
-    yield outcome
-    while arena.live:
-        acting = arena.live if outcome.turn is None else [outcome.turn]
-        groups: dict[int, list[str]] = {}
-        for name in acting:
-            groups.setdefault(id(cast[name]), []).append(name)
-        actions: dict[str, Any] = {}
-        for names in groups.values():
-            views = Views(
-                names,
-                [outcome.observations[name] for name in names],
-                [outcome.infos[name].get("action_mask") for name in names],
-            )
-            actions.update(zip(names, cast[names[0]].act(views), strict=True))
-        outcome = arena.step(actions)
-        yield outcome

@@ -79,9 +79,9 @@ class Run:
                 got=f"{type(error).__name__}: {error}",
             ) from error
 
-    def with_steps(self, steps: int) -> Run:
-        """The same training with another length."""
-        run = dataclasses.replace(self, settings=dataclasses.replace(self.settings, steps=steps))
+    def with_settings(self, **changes: Any) -> Run:
+        """The same training with other settings, as far as these may change while it goes on."""
+        run = dataclasses.replace(self, settings=dataclasses.replace(self.settings, **changes))
         run._write_config()
         return run
 

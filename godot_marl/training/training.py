@@ -13,12 +13,13 @@ import numpy as np
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.utils import set_random_seed
 
-from godot_marl.arena import Arena
 from godot_marl.envs import ScriptedPolicy
+from godot_marl.training.arenas import Arenas
+from godot_marl.training.episodes import Episode, decide
 from godot_marl.training.experience import Learner
 from godot_marl.training.models import is_masked, load_models, new_models, save_models, tune_models
 from godot_marl.training.opponents import Opponents
-from godot_marl.training.players import Player, play
+from godot_marl.training.players import Cast, Player
 from godot_marl.training.run import Run, steps_of
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class Training:
 
     Args:
         run: Where its results go.
-        arena: The arena, with `mask_in_observation=False`.
+        arenas: The arenas, with `mask_in_observation=False`.
         checkpoint: The checkpoint to go on from; None to begin.
         scripted: The scripted opponent of each policy, where the game has one.
 
@@ -59,13 +60,15 @@ class Training:
     def __init__(
         self,
         run: Run,
-        arena: Arena,
+        arenas: Arenas,
         checkpoint: Path | None = None,
         scripted: Mapping[str, ScriptedPolicy] | None = None,
     ) -> None:
         self._run = run
-        self._arena = arena
-        scene = arena.start()
+        self._arenas = arenas
+        # The episode of each arena; None where one is to begin.
+        self._playing: list[Episode | None] = [None] * len(arenas)
+        scene = arenas.start()
         self._sides = run.settings.sides_of(scene)
         self.steps = 0 if checkpoint is None else steps_of(checkpoint)
         self._seed = run.seed + self.steps
@@ -96,39 +99,68 @@ class Training:
         """
         try:
             while self.steps < self._run.settings.steps:
-                self._play_episode(report)
+                self._play_round(report)
         finally:
             if self.steps > self._steps_at_begin:
                 self._save()
             for model in self._models.values():
                 model.logger.close()
 
-    def _play_episode(self, report: Callable[[Progress], None]) -> None:
+    def _play_round(self, report: Callable[[Progress], None]) -> None:
+        """Let each arena make a step, or begin an episode where none is under way.
+
+        All games are asked before any is waited for.
+        """
+        steps_left = self._run.settings.steps - self.steps
+        playing = [episode for episode in self._playing if episode is not None][:steps_left]
+        for episode, actions in zip(playing, decide(playing), strict=True):
+            self._arenas.begin_step(episode.arena, actions)
+        for arena, over in enumerate(self._playing):
+            if over is None:
+                self._begin_episode(arena)
+        for episode in playing:
+            self._go_on(episode, report)
+
+    def _begin_episode(self, arena: int) -> None:
         self._begin_stage()
         cast = self._cast()
-        scores = dict.fromkeys(self._policies, 0.0)
-        length = -1
-        for outcome in play(self._arena, cast):
-            length += 1
-            for name, reward in outcome.rewards.items():
-                scores[name] += reward
-                player = cast[name]
-                if isinstance(player, Learner):
-                    player.take(name, outcome)
-            if length == 0:
-                continue
-            self.steps += 1
-            if self.steps % self._settings.n_steps == 0:
-                self._update()
-                report(self._progress())
-            if self.steps % self._run.settings.checkpoint_every == 0:
-                self._save()
-            if self.steps >= self._run.settings.steps:
-                break
-        if not self._arena.live:
-            self._end_episode(cast, scores, length)
+        episode = Episode(arena, cast, self._arenas.reset(arena), self._arenas.live(arena))
+        self._playing[arena] = episode
+        self._learn_from(episode)
+
+    def _go_on(self, episode: Episode, report: Callable[[Progress], None]) -> None:
+        outcome = self._arenas.finish_step(episode.arena)
+        if outcome is None:
+            self._cut_off(episode)
+            return
+        episode.go_on(outcome, self._arenas.live(episode.arena))
+        self._learn_from(episode)
+        self.steps += 1
+        if self.steps % self._settings.n_steps == 0:
+            self._update()
+            report(self._progress())
+        if self.steps % self._run.settings.checkpoint_every == 0:
+            self._save()
+        if not episode.live:
+            self._end_episode(episode)
+
+    def _learn_from(self, episode: Episode) -> None:
+        for name in episode.outcome.rewards:
+            player = episode.cast[name]
+            if isinstance(player, Learner):
+                player.take((episode.arena, name), episode.outcome)
+
+    def _cut_off(self, episode: Episode) -> None:
+        """End an episode whose game was lost. What it would have come to is not known, so no mean has it."""
+        for name, player in episode.cast.items():
+            if isinstance(player, Learner):
+                player.cut_off((episode.arena, name), episode.outcome)
+        self._leave(episode)
+
+    def _leave(self, episode: Episode) -> None:
+        self._playing[episode.arena] = None
         for learner in self._learners.values():
-            learner.abandon_episode()
+            learner.abandon_episode(episode.arena)
 
     def _begin_stage(self) -> None:
         settings = self._run.settings.at(self.steps)
@@ -136,21 +168,22 @@ class Training:
             self._settings = settings
             tune_models(self._models, settings)
 
-    def _cast(self) -> dict[str, Player]:
+    def _cast(self) -> Cast:
         """Everybody learns, or one side is played by somebody who does not."""
         cast: dict[str, Player] = {name: self._learners[policy] for name, policy in self._policies.items()}
         return cast | self._opponents.draw(self._sides, self.steps)
 
-    def _end_episode(self, cast: dict[str, Player], scores: dict[str, float], length: int) -> None:
+    def _end_episode(self, episode: Episode) -> None:
         returns: list[float | None] = []
         for side, names in self._sides.items():
-            learns = all(isinstance(cast[name], Learner) for name in names)
-            returns.append(float(np.mean([scores[name] for name in names])) if learns else None)
+            learns = all(isinstance(episode.cast[name], Learner) for name in names)
+            returns.append(float(np.mean([episode.scores[name] for name in names])) if learns else None)
             if returns[-1] is not None:
                 self._recent[side].append(returns[-1])
-        self._lengths.append(length)
+        self._lengths.append(episode.length)
         self._episodes += 1
-        self._run.add_episode(self.steps, length, returns)
+        self._run.add_episode(self.steps, episode.length, returns)
+        self._leave(episode)
 
     def _progress(self) -> Progress:
         means = {side: float(np.mean(returns)) for side, returns in self._recent.items() if returns}

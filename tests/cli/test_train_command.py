@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,13 +20,13 @@ from sb3_contrib import MaskablePPO
 
 pytestmark = pytest.mark.godot
 
-# Each example, the scene, and the sides of it.
+# Each example, the scene, the sides of it, and how many games are played at once.
 EXAMPLES = [
-    ("cartpole", None, ["default"]),
-    ("cartpole", "several_carts.tscn", ["default"]),
-    ("tag", None, ["chaser", "runner"]),
-    ("connect_four", None, ["first", "second"]),
-    ("soccer", None, ["red", "blue"]),
+    ("cartpole", None, ["default"], 2),
+    ("cartpole", "several_carts.tscn", ["default"], 1),
+    ("tag", None, ["chaser", "runner"], 2),
+    ("connect_four", None, ["first", "second"], 2),
+    ("soccer", None, ["red", "blue"], 2),
 ]
 BRIEFLY = "steps = 256\nmax_episode_steps = 30\ncheckpoint_every = 128\n[ppo]\nn_steps = 64\n"
 
@@ -70,10 +71,13 @@ def test_video_shows_the_scene(trained: tuple[Path, Result]) -> None:
     assert (frames[0] != frames[-1]).mean() > 0.005
 
 
-@pytest.mark.parametrize(("example", "scene", "sides"), EXAMPLES)
-def test_every_example_trains(example: str, scene: str | None, sides: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("example", "scene", "sides", "processes"), EXAMPLES)
+def test_every_example_trains(
+    example: str, scene: str | None, sides: list[str], processes: int, tmp_path: Path
+) -> None:
     out = tmp_path / "run"
     chosen = ["--scene", scene] if scene else []
+    chosen += ["--processes", str(processes)]
     result = run("train", example, *chosen, "--steps", 128, "--episodes", 2, "--no-video", "--out", out)
     assert result.exit_code == 0, result.output
     rows = json.loads((out / "evaluation.json").read_text())
@@ -110,7 +114,8 @@ def test_results_of_a_run_repeat(tmp_path: Path, settings: Path) -> None:
     tables = []
     for name in ("a", "b"):
         out = tmp_path / name
-        result = run("train", "tag", "--settings", settings, "--episodes", 2, "--no-video", "--out", out)
+        options = ["--settings", settings, "--processes", 2, "--episodes", 2, "--no-video", "--out", out]
+        result = run("train", "tag", *options)
         assert result.exit_code == 0, result.output
         tables.append(((out / "episodes.csv").read_text(), (out / "evaluation.json").read_text()))
     assert tables[0] == tables[1]
@@ -192,9 +197,27 @@ def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     assert (out / "checkpoints" / f"{reached + 50:09d}").is_dir()
 
 
-def test_a_game_that_dies_leaves_what_was_learned(tmp_path: Path) -> None:
+def test_a_game_that_dies_is_replaced(tmp_path: Path) -> None:
     out, mark = tmp_path / "out", new_mark()
     process = start(out, mark, "--steps", "1000000", "--out", str(out))
+    try:
+        assert becomes_true(lambda: process.poll() is not None or len(episodes_in(out)) > 2, seconds=60)
+        games, seen = marked(mark)["game"], len(episodes_in(out))
+        signal_all(games, signal.SIGKILL)
+        assert becomes_true(lambda: process.poll() is not None or len(episodes_in(out)) > seen + 2, seconds=60)
+        assert set(marked(mark)["game"]).isdisjoint(games)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, output
+    assert "worker 0 was lost and is replaced (restart 1): The game ended while Python was" in output
+    assert leaves_nothing(mark)
+
+
+def test_a_game_that_dies_without_restarts_leaves_what_was_learned(tmp_path: Path) -> None:
+    out, mark = tmp_path / "out", new_mark()
+    process = start(out, mark, "--steps", "1000000", "--out", str(out), "--no-restart-workers")
     try:
         assert becomes_true(lambda: process.poll() is not None or len(episodes_in(out)) > 2, seconds=60)
         signal_all(marked(mark)["game"], signal.SIGKILL)
@@ -215,6 +238,23 @@ def test_resume_takes_the_settings_of_the_training(trained: tuple[Path, Result],
     result = run("train", "tag", "--resume", trained[0])
     assert result.exit_code == 1
     assert "expected: the game cartpole\n  got: tag" in result.output
+
+
+def test_resume_may_play_another_number_of_games(trained: tuple[Path, Result], tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(trained[0], out)
+    more = ["--resume", out, "--steps", 300, "--processes", 2, "--no-video", "--episodes", 2]
+    result = run("train", "cartpole", *more)
+    assert result.exit_code == 0, result.output
+    assert (out / "checkpoints" / "000000300").is_dir()
+    assert json.loads((out / "run.json").read_text())["settings"]["processes"] == 2
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "many", "1.5"])
+def test_a_number_of_games_that_cannot_be_played(value: str) -> None:
+    result = run("train", "cartpole", "--processes", value)
+    assert result.exit_code == 2
+    assert "Invalid value for '--processes': give the number of games to play at once, 1 or more" in result.output
 
 
 def test_resume_of_what_is_no_training(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from godot_marl.training.players import Views
 
 GAMMA, LAMBDA = 0.9, 0.8
 BOX = spaces.Box(-1, 1, (3,))
+SEAT = (0, "a_0")
 
 
 def make_learner(action_space: spaces.Space[Any], mask: int = 0, observations: spaces.Space[Any] = BOX) -> Learner:
@@ -100,12 +101,14 @@ def test_advantages_of_agents_that_end_apart(episodes: list[Episode], seed: int)
     for step in range(6):
         acting = [name for name, episode in zip(names, episodes, strict=True) if step < len(episode.rewards)]
         if acting:
-            learner.act(Views(acting, [seen[name][-1] for name in acting], [None] * len(acting)))
+            learner.act(
+                Views([(0, name) for name in acting], [seen[name][-1] for name in acting], [None] * len(acting))
+            )
         for name in acting:
             episode = episodes[names.index(name)]
             seen[name].append(rng.uniform(-1, 1, 3).astype(np.float32))
             end = episode.end if step == len(episode.rewards) - 1 else ""
-            learner.take(name, outcome_of(name, seen[name][-1], episode.rewards[step], end))
+            learner.take((0, name), outcome_of(name, seen[name][-1], episode.rewards[step], end))
     # A decision that is open waits for the next update.
     closed = {n: len(e.rewards) - (e.end == "") for n, e in zip(names, episodes, strict=True)}
     count = sum(closed.values())
@@ -130,11 +133,11 @@ def test_in_turns_a_decision_gets_what_comes_until_the_next_one() -> None:
     watched = Watched(make_learner(spaces.Discrete(2)))
     learner = watched.learner
     first, second, third = (np.full(3, x, np.float32) for x in (0.1, 0.2, 0.3))
-    learner.act(Views(["a_0"], [first], [None]))
+    learner.act(Views([SEAT], [first], [None]))
     for reward in (1.0, 0.5, 0.25):  # its own move, and two of others
-        learner.take("a_0", outcome_of("a_0", second, reward, ""))
-    learner.act(Views(["a_0"], [second], [None]))
-    learner.take("a_0", outcome_of("a_0", third, 4.0, "terminated"))
+        learner.take(SEAT, outcome_of("a_0", second, reward, ""))
+    learner.act(Views([SEAT], [second], [None]))
+    learner.take(SEAT, outcome_of("a_0", third, 4.0, "terminated"))
     assert watched.update() == 2
     expected = advantages_of([1.75, 4.0], [value_of(learner, first), value_of(learner, second)], 0.0)
     np.testing.assert_allclose(watched.rows["advantages"], expected, atol=1e-5)
@@ -145,15 +148,43 @@ def test_a_decision_that_is_open_at_an_update_is_learned_from_in_the_next() -> N
     learner = watched.learner
     places = [np.full(3, x / 10, np.float32) for x in range(5)]
     for step in range(3):
-        learner.act(Views(["a_0"], [places[step]], [None]))
-        learner.take("a_0", outcome_of("a_0", places[step + 1], 1.0, ""))
+        learner.act(Views([SEAT], [places[step]], [None]))
+        learner.take(SEAT, outcome_of("a_0", places[step + 1], 1.0, ""))
     assert watched.update() == 2
     assert watched.rows["observations"].tolist() == [places[0].tolist(), places[1].tolist()]
-    learner.act(Views(["a_0"], [places[3]], [None]))
-    learner.take("a_0", outcome_of("a_0", places[4], 1.0, "terminated"))
+    learner.act(Views([SEAT], [places[3]], [None]))
+    learner.take(SEAT, outcome_of("a_0", places[4], 1.0, "terminated"))
     assert watched.update() == 2
     assert watched.rows["observations"].tolist() == [places[2].tolist(), places[3].tolist()]
     assert watched.update() == 0
+
+
+def test_an_episode_whose_game_is_lost_is_cut_off_where_it_was_last_seen() -> None:
+    watched = Watched(make_learner(spaces.Discrete(2)))
+    learner = watched.learner
+    places = [np.full(3, x / 10, np.float32) for x in range(8)]
+    seats = [(0, "a_0"), (1, "a_0"), (1, "waits")]
+    learner.act(Views(seats, [places[0], places[1], places[2]], [None] * 3))
+    learner.take(seats[0], outcome_of("a_0", places[3], 1.0, ""))
+    learner.take(seats[1], outcome_of("a_0", places[4], 2.0, ""))
+    learner.take(seats[2], outcome_of("waits", places[5], 4.0, ""))
+    learner.act(Views(seats[:2], [places[3], places[4]], [None] * 2))
+    # Arena 1 is lost in this step. Its first agent has acted in vain, the other one waits for its turn.
+    learner.cut_off(seats[1], outcome_of("a_0", places[4], 2.0, ""))
+    learner.cut_off(seats[2], outcome_of("waits", places[5], 4.0, ""))
+    learner.cut_off((1, "never came"), outcome_of("a_0", places[4], 2.0, ""))
+    learner.abandon_episode(1)
+    learner.take(seats[0], outcome_of("a_0", places[6], 8.0, "terminated"))
+    assert watched.update() == 4
+    rows = {tuple(seen): i for i, seen in enumerate(watched.rows["observations"])}
+    for seen, rewards, last in (
+        ([0, 3], [1.0, 8.0], 0.0),
+        ([1], [2.0], value_of(learner, places[4])),
+        ([2], [4.0], value_of(learner, places[5])),
+    ):
+        expected = advantages_of(rewards, [value_of(learner, places[i]) for i in seen], last)
+        got = watched.rows["advantages"][[rows[tuple(places[i])] for i in seen]]
+        np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -177,13 +208,15 @@ def test_actions_are_in_their_space_and_really_train(space: spaces.Space[Any], m
     names = ["a_0", "a_1"]
     for step in range(5):
         seen = [np.full(3, step / 10 + i / 100, np.float32) for i in range(2)]
-        for name, action in zip(names, learner.act(Views(names, seen, [allowed] * 2)), strict=True):
+        for name, action in zip(
+            names, learner.act(Views([(0, name) for name in names], seen, [allowed] * 2)), strict=True
+        ):
             assert space.contains(action.astype(space.dtype) if isinstance(space, spaces.Box) else action)
             if mask == 4:
                 assert action == 3
             elif mask == 5:
                 assert action.tolist() == [1, 2]
-            learner.take(name, outcome_of(name, seen[0], float(step), "truncated" if step == 4 else ""))
+            learner.take((0, name), outcome_of(name, seen[0], float(step), "truncated" if step == 4 else ""))
     assert learner.update() == 10
     after = list(learner.model.policy.parameters())
     assert any(not np.array_equal(a.detach(), b) for a, b in zip(after, before, strict=True))
@@ -197,8 +230,8 @@ def test_every_number_of_decisions_can_be_learned_from(count: int, mask: int) ->
     learner.model.set_logger(_silent())
     seen = np.zeros(3, np.float32)
     for step in range(count):
-        learner.act(Views(["a_0"], [seen], [np.ones(4, np.int8) if mask else None]))
-        learner.take("a_0", outcome_of("a_0", seen, float(step), "terminated" if step == count - 1 else ""))
+        learner.act(Views([SEAT], [seen], [np.ones(4, np.int8) if mask else None]))
+        learner.take(SEAT, outcome_of("a_0", seen, float(step), "terminated" if step == count - 1 else ""))
     assert learner.update() == (count if count > 1 else 0)
     assert all(bool(parameter.isfinite().all()) for parameter in learner.model.policy.parameters())
     assert learner.model.batch_size == 2
@@ -209,8 +242,8 @@ def test_observations_may_be_dictionaries() -> None:
     learner.model.set_logger(_silent())
     for step in range(4):
         seen = {"near": np.full(3, step / 10, np.float32), "kind": np.int64(step % 3)}
-        learner.act(Views(["a_0"], [seen], [None]))
-        learner.take("a_0", outcome_of("a_0", seen, 1.0, "truncated" if step == 3 else ""))
+        learner.act(Views([SEAT], [seen], [None]))
+        learner.take(SEAT, outcome_of("a_0", seen, 1.0, "truncated" if step == 3 else ""))
     assert learner.update() == 4
 
 

@@ -92,15 +92,15 @@ def test_a_game_without_scripted_opponents_has_none() -> None:
 
 def test_players_act_for_all_their_agents_and_respect_masks() -> None:
     mask = np.array([0, 1, 0], np.int8)
-    views = Views(["a", "b"], [BOX.sample(), BOX.sample()], [mask, mask])
+    views = Views([(0, "a"), (0, "b")], [BOX.sample(), BOX.sample()], [mask, mask])
     assert RandomPlayer(DISCRETE, seed=1).act(views) == [1, 1]
     assert ScriptedPlayer(scripted, seed=1).act(views) == [2, 2]
-    parts = Views(["a"], [BOX.sample()], [np.array([0, 1, 1, 0, 0], np.int8)])
+    parts = Views([(0, "a")], [BOX.sample()], [np.array([0, 1, 1, 0, 0], np.int8)])
     assert RandomPlayer(spaces.MultiDiscrete([2, 3]), seed=1).act(parts)[0].tolist() == [1, 0]
 
 
 def test_random_players_repeat_with_their_seed_and_leave_the_space_alone() -> None:
-    views = Views(["a"] * 50, [BOX.sample()] * 50, [None] * 50)
+    views = Views([(0, "a")] * 50, [BOX.sample()] * 50, [None] * 50)
     DISCRETE.seed(5)
     first = DISCRETE.sample()
     DISCRETE.seed(5)

@@ -22,7 +22,7 @@ def save(folder: Path) -> None:
 
 def test_a_run_is_the_same_when_it_is_opened_again(run: Run) -> None:
     assert Run.open(run.folder) == run
-    assert Run.open(run.with_steps(99).folder).settings.steps == 99
+    assert Run.open(run.with_settings(steps=99).folder).settings.steps == 99
 
 
 def test_results_are_not_overwritten(run: Run) -> None:
