@@ -103,7 +103,11 @@ def contexts_of(authority: Authority) -> list[ssl.SSLContext]:
 
 @pytest.mark.timeout(600)
 def test_what_comes_in_place_of_tls_is_turned_away_or_an_error(
-    tmp_path: Path, nightly: bool, fuzz_seed: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    nightly: bool,
+    fuzz_seed: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(listening, "_UPGRADE_TIMEOUT", SILENCE)
     authority = Authority(tmp_path)
@@ -142,7 +146,9 @@ def test_what_comes_in_place_of_tls_is_turned_away_or_an_error(
         playing.result(NOTICE)
     listener.close()
     assert len(messages) == MESSAGES
-    sys.stdout.write(f"{last} connections: {dict(counts)}; the last reason was {listener.reason}\n")
+    sys.stdout.write(f"{last} connections: {dict(counts)}\n")
+    assert "turned away a connection: no encrypted connection came about: " in caplog.text
+    assert "turned away a connection: it does not speak TLS" in caplog.text
     # Neither are all turned away nor all let in.
     assert last // 10 < counts["let in"] < last
     assert counts["SSLError"] > last // 20

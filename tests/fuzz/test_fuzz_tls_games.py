@@ -13,7 +13,6 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +24,7 @@ from mutations import Tape
 from peer import BINARY, CONFIGURE, PATIENCE, RESET, frame, text
 from processes import end_of
 from test_fuzz_addon import MOST_MEMORY
-from test_fuzz_games import DEADLINE
+from test_fuzz_games import DEADLINE, sum_of
 from tls_records import Records, Striking
 from websockets.utils import accept_key
 
@@ -41,12 +40,12 @@ SILENCE = 0.5
 class HostileServer:
     """Speaks TLS as it should, up to the flight that it strikes, with every connection that comes."""
 
-    def __init__(self, context: ssl.SSLContext, seed: int, flight: int, counts: Counter[str]) -> None:
+    def __init__(self, context: ssl.SSLContext, seed: int, flight: int) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self._context = context
         self._random = np.random.default_rng(seed)
         self._flight = flight
-        self._counts = counts
+        self.counts: Counter[str] = Counter()
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
@@ -72,7 +71,7 @@ class HostileServer:
         is_let_in = False
         try:
             records.begin(self._context, server_side=True)
-            self._counts["handshakes"] += 1
+            self.counts["handshakes"] += 1
             request = records.receive_until(b"\r\n\r\n").decode()
             key = request.split("Sec-WebSocket-Key: ")[1].split("\r\n")[0]
             upgrade = f"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: {accept_key(key)}\r\n\r\n"
@@ -81,7 +80,7 @@ class HostileServer:
             for sent in self._requests():
                 records.send(sent)
                 records.receive()
-                self._counts["answers"] += 1
+                self.counts["answers"] += 1
         except (OSError, EOFError):
             pass
         if records.is_silent:
@@ -99,6 +98,20 @@ class HostileServer:
             yield frame(BINARY, struct.pack("<BBHIqB", 1, 0, 0, 2 + i, 2, 1))
 
 
+def play_one(command: list[str], authority: Authority, server: HostileServer) -> Counter[str]:
+    try:
+        address = f"wss://127.0.0.1:{server.listener.getsockname()[1]}"
+        environment = {**os.environ, "ADDRESS": address, "GODOT_MARL_CERTIFICATE": str(authority.file)}
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as game:
+            status, output, memory = end_of(game, DEADLINE)
+    finally:
+        server.close()
+    assert status in (0, 1), output[-2000:]
+    assert "SCRIPT ERROR" not in output, output[-2000:]
+    assert memory < MOST_MEMORY, output[-2000:]
+    return server.counts + Counter([f"exit status {status}"])
+
+
 @pytest.mark.godot
 @pytest.mark.timeout(900)
 def test_a_game_ends_by_itself_whatever_comes_in_place_of_tls(
@@ -108,24 +121,12 @@ def test_a_game_ends_by_itself_whatever_comes_in_place_of_tls(
     authority = Authority(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*authority.pair("127.0.0.1"))
-    counts: Counter[str] = Counter()
     games = 60 if nightly else 6
-    for number in range(games):
-        flight = 1 + number % FLIGHTS
-        server = HostileServer(context, fuzz_seed + number, flight, counts)
-        try:
-            address = f"wss://127.0.0.1:{server.listener.getsockname()[1]}"
-            environment = {**os.environ, "ADDRESS": address, "GODOT_MARL_CERTIFICATE": str(authority.file)}
-            begin = time.monotonic()
-            with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as game:
-                status, output, memory = end_of(game, DEADLINE)
-        finally:
-            server.close()
-        where = f"game {number}, flight {flight}, {time.monotonic() - begin:.1f} s: {output[-2000:]}"
-        assert status in (0, 1), where
-        assert "SCRIPT ERROR" not in output, where
-        assert memory < MOST_MEMORY, where
-        counts[f"exit status {status}"] += 1
+
+    def play(number: int) -> Counter[str]:
+        return play_one(command, authority, HostileServer(context, fuzz_seed + number, 1 + number % FLIGHTS))
+
+    counts = sum_of(games, play)
     sys.stdout.write(f"{games} games: {dict(counts)}\n")
     # Some get as far as their steps, and some are told what is wrong.
     assert min(counts["answers"], counts["exit status 1"]) > games // 10
