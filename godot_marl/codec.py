@@ -16,6 +16,7 @@ import numpy as np
 from gymnasium import spaces
 
 from godot_marl.errors import ProtocolError
+from godot_marl.plain import Plain
 from godot_marl.plans import SECTION_DTYPES, Block, SpacePlan
 
 KIND_STEP, KIND_REPLY, KIND_FRAME = 1, 2, 3
@@ -339,10 +340,13 @@ def _refuse_constant(name: str) -> None:
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, strict=False)
 
 
-def encode_reset(request: int, arenas: Mapping[int, tuple[int, Mapping[str, Any]]]) -> dict[str, Any]:
-    """The members of a reset message (2.4): for each arena its seed and options."""
-    wishes = [{"arena": i, "seed": str(seed), "options": dict(options)} for i, (seed, options) in arenas.items()]
-    return {"type": "reset", "request": request, "arenas": wishes}
+def encode_reset(request: int, arenas: Mapping[int, tuple[int, Plain]]) -> str:
+    """A reset message (2.4): for each arena its seed and options."""
+    wishes = []
+    for arena, (seed, options) in arenas.items():
+        exact = f', "exact": {json.dumps(options.exact)}' if options.exact else ""
+        wishes.append(f'{{"arena": {arena}, "seed": "{seed}", "options": {options.text}{exact}}}')
+    return f'{{"type": "reset", "request": {request}, "arenas": [{", ".join(wishes)}]}}'
 
 
 def decode_frame(message: bytes | bytearray | memoryview) -> tuple[int, np.ndarray[Any, Any]]:

@@ -19,6 +19,7 @@ from godot_marl import errors
 from godot_marl.codec import KIND_FRAME, Layout, Reply, decode_frame, encode_reset, is_first, read_json
 from godot_marl.game_errors import error_from_message
 from godot_marl.members import boolean, count, objects, text
+from godot_marl.plain import plain_options
 from godot_marl.spaces import MAX_BYTES, bytes_of_wire, from_wire, to_wire
 from godot_marl.version import __version__
 
@@ -172,18 +173,22 @@ class Session:
         """The message that resets these arenas, each with its seed and options.
 
         Raises:
-            InvalidOptionError: The options cannot be written as JSON, or are too many.
+            InvalidOptionError: An option would arrive as another value, or they are too many.
         """
-        try:
-            text = json.dumps([options for _, options in arenas.values()], allow_nan=False)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise _options_error(
-                "texts, finite numbers, booleans, None, and lists and dictionaries of these", str(error)
-            ) from error
-        # The rest of the message has less than this.
-        if len(text) + 100 * (len(arenas) + 1) > LONGEST_TEXT:
-            raise _options_error(f"less than {LONGEST_TEXT} bytes as JSON", f"{len(text)} bytes")
-        return json.dumps(encode_reset(self._ask(_Asked.RESET), arenas))
+        # Arenas mostly share their options.
+        by_id = {id(options): options for _, options in arenas.values()}
+        written = {key: plain_options(options) for key, options in by_id.items()}
+        wishes = {arena: (seed, written[id(options)]) for arena, (seed, options) in arenas.items()}
+        message = encode_reset(self._request_after(), wishes)
+        if len(message) > LONGEST_TEXT:
+            raise errors.InvalidOptionError(
+                "The options of a reset cannot be sent to the game.",
+                where="reset(options=...)",
+                expected=f"less than {LONGEST_TEXT} bytes as JSON",
+                got=f"{len(message)} bytes",
+            )
+        self._ask(_Asked.RESET)
+        return message
 
     def step(self, actions: Sequence[Mapping[int, Any]]) -> bytes:
         """The message that steps: for each arena the actions by slot."""
@@ -233,8 +238,11 @@ class Session:
             raise self._unexpected("a request of ours")
         self._asked = what
         self.phase = Phase.ANSWER
-        self._request = (self._request + 1) % 2**32
+        self._request = self._request_after()
         return self._request
+
+    def _request_after(self) -> int:
+        return (self._request + 1) % 2**32
 
     def _receive_control(self, received: str) -> str | SceneDescription:
         try:
@@ -351,12 +359,6 @@ class Session:
             got=got,
             remedy="Install the addon that belongs to this package: godot-marl addon install PROJECT_FOLDER.",
         )
-
-
-def _options_error(expected: str, got: str) -> errors.InvalidOptionError:
-    return errors.InvalidOptionError(
-        "The options of a reset cannot be sent to the game.", where="reset(options=...)", expected=expected, got=got
-    )
 
 
 def version_error(offered: str, addon_version: str = "") -> errors.ProtocolVersionError:

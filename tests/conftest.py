@@ -22,8 +22,9 @@ SCENES = Path(__file__).parent / "scenes"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--nightly`: fuzzing, cycles and losses of workers in their long forms."""
+    """`--nightly`: fuzzing, cycles and losses of workers in their long forms. `--fuzz-seed`: a fuzzer again."""
     parser.addoption("--nightly", action="store_true", help="Run the long forms: more messages, more cycles.")
+    parser.addoption("--fuzz-seed", type=int, metavar="N", help="Feed the messages of this seed, which a report names.")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

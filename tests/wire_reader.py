@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -191,7 +192,9 @@ def read_request(text: str) -> dict[str, Any]:
             )
             seed = member(wish, "seed", str)
             check(seed and set(seed) <= set("0123456789") and len(seed) < 20 and int(seed) < 2**63)
-            member(wish, "options", dict)
+            options = member(wish, "options", dict)
+            for pair in member(wish, "exact", list, []):
+                put_exact(options, pair)
         check(len(set(indices)) == len(indices))
     elif kind == "render":
         whole(message.get("request"), 0, 2**32 - 1)
@@ -199,6 +202,25 @@ def read_request(text: str) -> dict[str, Any]:
         size = message.get("size")
         check(size is None or (type(size) is list and len(size) == 2 and all(whole(n, 1, 2**14) for n in size)))
     return message
+
+
+def put_exact(options: dict[str, Any], pair: Any) -> None:
+    """A number with its bits, in the place of that which JSON told (2.4)."""
+    check(type(pair) is list and len(pair) == 2)
+    path, digits = pair
+    check(type(path) is list and path and type(digits) is str and re.fullmatch("[0-9a-f]{16}", digits))
+    (number,) = struct.unpack("<d", bytes.fromhex(digits))
+    check(math.isfinite(number))
+    holder: Any = options
+    for i, step in enumerate(path):
+        if type(holder) is list:
+            step = whole(step, 0, len(holder) - 1)
+        else:
+            check(type(holder) is dict and type(step) is str and step in holder)
+        if i == len(path) - 1:
+            check(type(holder[step]) in (int, float))
+            holder[step] = number
+        holder = holder[step]
 
 
 def read_step(message: bytes, arenas: int, spaces: Sequence[Space]) -> dict[str, Any]:

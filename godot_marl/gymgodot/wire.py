@@ -22,6 +22,7 @@ CLOSE = '{"cmd": "close"}'
 
 # How Godot 3 writes what JSON has no word for; the last two on Windows.
 _NO_NUMBER = re.compile(r"(?<=[\[,:\s])([-+]?)(nan|inf|1\.#(?:QNAN|IND|INF)\w*)(?=[\s,\]}])", re.IGNORECASE)
+_ERROR_CODE = re.compile(r"[0-9]{1,9}")
 # What is longer does not fit into 64 bits.
 _MOST_DIGITS = 19
 _KNOWN = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
@@ -91,9 +92,9 @@ def read_step(message: str | bytes | memoryview, space: spaces.Space[Any]) -> tu
     answer = _read(message, ("observation", "reward", "done"))
     reward, done = answer["reward"], answer["done"]
     if isinstance(reward, bool) or not isinstance(reward, (int, float)) or reward != reward:
-        raise _error("The reward is no number.", "get_reward()", "a number", repr(reward))
+        raise _error("The reward is no number.", "get_reward()", "a number", f"{reward!r:.300}")
     if not isinstance(done, bool):
-        raise _error("The game does not say whether it is done.", "is_done()", "true or false", repr(done))
+        raise _error("The game does not say whether it is done.", "is_done()", "true or false", f"{done!r:.300}")
     return _observation(answer["observation"], space), float(reward), done
 
 
@@ -103,7 +104,12 @@ def read_render(message: str | bytes | memoryview) -> str:
     Raises:
         ProtocolError: The answer is none to this request.
     """
-    return str(_read(message, ("render_error",))["render_error"])
+    error = _read(message, ("render_error",))["render_error"]
+    if isinstance(error, bool) or not isinstance(error, (int, str)) or not _ERROR_CODE.fullmatch(str(error)):
+        raise _protocol_error(
+            "The game does not say whether it has saved the frame.", ("render_error",), f"{error!r:.300}"
+        )
+    return str(error)
 
 
 def _read(message: str | bytes | memoryview, keys: tuple[str, ...]) -> dict[str, Any]:
@@ -169,8 +175,12 @@ def _observation(values: object, space: spaces.Space[Any]) -> Any:
         )
     with np.errstate(over="ignore", invalid="ignore"):
         observation = given.astype(dtype).reshape(shape)
-    if dtype.kind != "f" and (observation.ravel() != given.ravel()).any():
-        place = np.flatnonzero(observation.ravel() != given.ravel())[0]
+    if dtype.kind == "f":
+        lost = np.isinf(observation.ravel()) != np.isinf(given.ravel())
+    else:
+        lost = observation.ravel() != given.ravel()
+    if lost.any():
+        place = np.flatnonzero(lost)[0]
         raise _error(
             "The observation has a value that its type cannot hold.",
             expected=f"values of {dtype}",

@@ -52,8 +52,9 @@ func _replay_control(name: String, transcript: Dictionary) -> void:
 		var version := float(MarlControl.PROTOCOL)
 		_check(name + ": version", message.get("protocol", version), version)
 		return
-	var bytes := JSON.stringify(message).to_utf8_buffer()
+	var bytes := MarlControl.to_text(message).to_utf8_buffer()
 	_check(name + ": read", MarlControl.read(bytes.get_string_from_utf8()), message)
+	_check(name + ": allowed", MarlMessages.problem_of(message.duplicate(true)), "")
 	var unnoticed: PackedInt32Array = []
 	for place in bytes.size():
 		var mutated := bytes.duplicate()

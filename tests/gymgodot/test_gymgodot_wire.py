@@ -139,6 +139,26 @@ def test_the_answer_to_render_is_an_error_code() -> None:
     assert wire.read_render('{"render_error": 12}') == "12"
 
 
+@pytest.mark.parametrize("code", ["{}", "[0]", "null", "true", "0.0", "-1", '"OK"', '""'])
+def test_another_error_code_than_one_of_godot_is_a_protocol_error(code: str) -> None:
+    with pytest.raises(errors.ProtocolError, match="whether it has saved the frame"):
+        wire.read_render(f'{{"render_error": {code}}}')
+
+
+def test_a_number_that_is_infinite_in_its_type_alone_is_an_error() -> None:
+    with pytest.raises(errors.InvalidObservationError, match="cannot hold") as error:
+        wire.read_reset('{"init_observation": [0, 1e39]}', BOX)
+    assert error.value.got == "1e+39 at [1]"
+
+
+def test_an_error_shows_the_beginning_of_a_long_answer() -> None:
+    long = '"' + "x" * 100_000 + '"'
+    for reward, done in ((long, "true"), ("1", long)):
+        with pytest.raises(errors.InvalidObservationError) as error:
+            wire.read_step(f'{{"observation": [1, 2], "reward": {reward}, "done": {done}}}', BOX)
+        assert len(str(error.value)) < 1000
+
+
 @pytest.mark.parametrize("space", [None, spaces.Dict(a=BOX), spaces.Tuple([BOX]), spaces.Text(3), "Discrete(2)"])
 def test_a_space_that_cannot_cross_is_an_error(space: object) -> None:
     with pytest.raises(errors.InvalidSpaceError) as error:

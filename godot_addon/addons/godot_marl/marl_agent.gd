@@ -199,6 +199,7 @@ func _add_mask_and_info(reply: MarlReply, infos: Dictionary) -> MarlProblem:
 			return problem_of("info", "get_info", "a Dictionary", info)
 		if not (info as Dictionary).is_empty():
 			infos[name] = info
+			return MarlInfos.problem_of(info as Dictionary, name, path + ".get_info()")
 	return null
 
 

@@ -193,6 +193,10 @@ func _add_infos(infos: Dictionary) -> MarlProblem:
 				return problem_of("info", "get_info", expected, answer)
 			if not (list[index] as Dictionary).is_empty():
 				infos[names[index]] = list[index]
+				var place := "%s.get_info()[%d]" % [path, index]
+				var problem := MarlInfos.problem_of(list[index] as Dictionary, names[index], place)
+				if problem:
+					return problem
 	return null
 
 

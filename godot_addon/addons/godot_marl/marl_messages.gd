@@ -14,7 +14,8 @@ const _GREATEST_SEED := "9223372036854775807"
 
 
 ## What is wrong with a message that [method MarlControl.read] answered, or an empty text. A type
-## that is none of these has no members.
+## that is none of these has no members. The exact numbers of a reset's options are in their places
+## then.
 static func problem_of(message: Dictionary) -> String:
 	match message.get("type"):
 		"configure":
@@ -69,6 +70,8 @@ static func _problem_of_reset(message: Dictionary) -> String:
 			return "the seed of an arena is none"
 		if not (wish as Dictionary).get("options") is Dictionary:
 			return "the options of an arena are no object"
+		if not MarlExact.restore(wish["options"] as Dictionary, wish.get("exact", [])):
+			return "the exact numbers of an arena's options are not where they should be"
 	return ""
 
 
