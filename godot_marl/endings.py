@@ -25,18 +25,29 @@ def end_game(link: Link | None, process: GameProcess | None, farewell: str, pati
         farewell: The message that tells it to end.
         patience: For how many seconds to wait.
     """
-    if link is not None:
-        with contextlib.suppress(OSError):
-            link.send(farewell, time.monotonic() + 1.0)
-        if process is None:
-            with contextlib.suppress(OSError, errors.ProtocolError):
-                # A game that the user started closes its own socket once it has read the message.
-                link.receive(time.monotonic() + patience)
-        elif patience > 0:
-            process.wait(patience)
-        link.close()
+    try:
+        _take_leave(link, process, farewell, patience)
+    finally:
+        # Also after Ctrl-C, which may come at any moment: from here on others see to the game's end.
+        if process is not None:
+            process.end()
+        if link is not None:
+            link.close()
     if process is not None:
         process.close(0.0)
+
+
+def _take_leave(link: Link | None, process: GameProcess | None, farewell: str, patience: float) -> None:
+    if link is None:
+        return
+    with contextlib.suppress(OSError):
+        link.send(farewell, time.monotonic() + 1.0)
+    if process is None:
+        with contextlib.suppress(OSError, errors.ProtocolError):
+            # A game that the user started closes its own socket once it has read the message.
+            link.receive(time.monotonic() + patience)
+    elif patience > 0:
+        process.wait(patience)
 
 
 def timeout_error(
@@ -70,13 +81,23 @@ def exited_error(
 ) -> errors.GameExitedError:
     """The error of a game whose process has ended, with its exit status and its last words, or a better reason."""
     status, output = process.exit_status, process.output()
-    error = errors.GameExitedError(
-        f"The game ended {when}.",
-        where=where,
-        expected="a game that runs until the environment is closed",
-        got=f"{describe_status(status)}; {reason or last_words(output)}",
-        remedy=remedy,
-    )
+    if process.lost_display is not None:
+        display, display_status = process.lost_display
+        error = errors.GameExitedError(
+            f"The virtual display of the game ended {when}, and the game with it.",
+            where=f"the display {display} of {where}",
+            expected="an Xvfb that runs as long as the game",
+            got=f"an Xvfb that ended: {describe_status(display_status)}",
+            remedy="See what ended it, such as a lack of memory; reset() starts both again.",
+        )
+    else:
+        error = errors.GameExitedError(
+            f"The game ended {when}.",
+            where=where,
+            expected="a game that runs until the environment is closed",
+            got=f"{describe_status(status)}; {reason or last_words(output)}",
+            remedy=remedy,
+        )
     error.exit_status = status
     error.output = output
     return error
