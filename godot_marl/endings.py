@@ -66,6 +66,51 @@ def timeout_error(
     return error
 
 
+def nobody_error(url: str, turned_away: str, seconds: float) -> errors.GameTimeoutError:
+    """The error of a game that the user was to start, and did not."""
+    return errors.GameTimeoutError(
+        "No game connected.",
+        where=url,
+        expected=f"a game within {round(seconds, 1):g} s",
+        got=f"somebody who was turned away: {turned_away}" if turned_away else "none",
+        remedy="Start the game while Python waits, with the bridge's address set to this one; "
+        "start_timeout= makes the wait longer.",
+    )
+
+
+def not_connected_error(process: GameProcess, where: str, url: str, seconds: float) -> errors.GameTimeoutError:
+    """The error of a game that runs, and has not connected."""
+    return errors.GameTimeoutError(
+        "The game runs, but did not connect.",
+        where=f"{where}, which should connect to {url}",
+        expected=f"a connection within {round(seconds, 1):g} s",
+        got=last_words(process.output()),
+        remedy="See whether the scene has an enabled MarlBridge; start_timeout= makes the wait longer.",
+    )
+
+
+def no_bridge_error(where: str, got: str) -> errors.NoBridgeError:
+    """The error of a scene without a bridge."""
+    return errors.NoBridgeError(
+        "The scene has no MarlBridge node.",
+        where=where,
+        expected="an enabled MarlBridge in the scene",
+        got=got,
+        remedy="Add a MarlBridge node to the scene; `godot-marl addon install PROJECT_FOLDER` brings it.",
+    )
+
+
+def disabled_bridge_error(where: str, complaint: str) -> errors.NoBridgeError:
+    """The error of a scene whose bridge is switched off."""
+    return errors.NoBridgeError(
+        "The scene's MarlBridge is not enabled.",
+        where=where,
+        expected="an enabled MarlBridge in the scene",
+        got=complaint,
+        remedy="Switch the bridge's property enabled on in the scene.",
+    )
+
+
 def closed_error(where: str, doing: str, cause: OSError) -> errors.GameExitedError:
     """The error of a game that the user started, and that has closed the connection."""
     return errors.GameExitedError(
