@@ -8,6 +8,7 @@ Python.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import json
@@ -17,55 +18,126 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
+MARK = "GODOT_MARL_SCRATCH"
+"""The environment variable by which all that this supervisor starts is known; its value is the game's own."""
+
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_IS_LINUX = sys.platform == "linux"
+# Python's end is the game's within two seconds, whatever it is that does not end in this time.
+_PATIENCE = 0.8
+_prctl = ctypes.CDLL(None).prctl if _IS_LINUX else None
+
+
+class Supervisor:
+    """One game, its display, and what else they start.
+
+    Args:
+        wish: What Python wants.
+    """
+
+    def __init__(self, wish: dict[str, Any]) -> None:
+        self._wish = wish
+        self._game: subprocess.Popen[bytes] | None = None
+        self._display: Any = None
+        self._input_ended = threading.Event()
+        self._is_over = threading.Event()
+        self._ending = threading.Lock()
+
+    def run(self) -> None:
+        """Start the game, wait for its end, and end it with our input."""
+        if _prctl is not None:
+            # What the game leaves behind becomes a child of ours, even from a session of its own.
+            _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        threading.Thread(target=self._watch_input, daemon=True).start()
+        try:
+            game = self._start()
+        except Exception as error:  # whatever it is, Python must hear of it
+            _say(failure=f"{type(error).__name__}: {error}")
+        else:
+            _say(pid=game.pid)
+            if self._input_ended.is_set():
+                _kill(game)
+            exit_status = self._wait(game)
+            _kill(game)
+            _say(exit_status=exit_status)
+        self._is_over.set()
+        self._end()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        wish = self._wish
+        environment = {**os.environ, **wish["environment"]}
+        if wish["display"]:
+            self._display = _start_display(wish["display"])
+            environment["DISPLAY"] = self._display.new_display_var
+        with open(wish["log"], "ab") as log:
+            # A session of its own, so that what the game starts ends with it.
+            self._game = subprocess.Popen(  # noqa: S603 - Python names the program
+                wish["command"],
+                cwd=wish["folder"],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=functools.partial(_prepare, wish["cpu"]) if _IS_LINUX else None,
+            )
+        return self._game
+
+    def _watch_input(self) -> None:
+        while sys.stdin.readline():
+            pass
+        self._input_ended.set()
+        if self._game is not None:
+            _kill(self._game)
+        if not self._is_over.wait(_PATIENCE):
+            # A display that does not start, say: it is not waited for.
+            self._end()
+
+    def _wait(self, game: subprocess.Popen[bytes]) -> int:
+        """Wait until the game has ended, and bury whatever ends before it."""
+        if sys.platform == "win32":
+            return game.wait()
+        display = None if self._display is None else self._display.pid
+        while True:
+            pid, status = os.waitpid(-1, 0)
+            if pid == game.pid:
+                return os.waitstatus_to_exitcode(status)
+            if pid == display and not self._input_ended.is_set():
+                # Godot would not draw any more, nor end.
+                _say(lost_display=self._display.new_display_var, display_status=os.waitstatus_to_exitcode(status))
+                _kill(game)
+
+    def _end(self) -> None:
+        """Leave nothing behind, and end."""
+        with self._ending:
+            if _IS_LINUX:
+                _end_descendants()
+            elif self._display is not None:
+                self._display.stop()
+            if self._input_ended.is_set():
+                # Python removes its folder too, unless it was killed.
+                shutil.rmtree(self._wish["scratch"], ignore_errors=True)
+            _say(finished=True)
+            # The other thread may still wait for what never comes.
+            os._exit(0)
 
 
 def main() -> None:
-    """Start what the first line asks for, and end it with our input."""
-    wish = json.loads(sys.stdin.readline())
-    environment = {**os.environ, **wish["environment"]}
-    display = None
-    try:
-        if wish["display"]:
-            display = _start_display(wish["display"])
-            environment["DISPLAY"] = display.new_display_var
-        game = _start_game(wish, environment)
-    except Exception as error:  # whatever it is, Python must hear of it
-        _say(failed=f"{type(error).__name__}: {error}")
-        _stop_display(display)
-        return
-    _say(pid=game.pid)
-    input_ended = threading.Event()
-    reaper = threading.Thread(target=_reap, args=(game, display, wish["scratch"], input_ended))
-    reaper.start()
-    while sys.stdin.readline():
-        pass
-    input_ended.set()
-    _kill(game)
-    reaper.join()
-
-
-def _start_game(wish: dict[str, Any], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    is_linux = sys.platform == "linux"
-    with open(wish["log"], "ab") as log:
-        return subprocess.Popen(  # noqa: S603 - Python names the program
-            wish["command"],
-            cwd=wish["folder"],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            # A session of its own, so that what the game starts ends with it.
-            start_new_session=True,
-            preexec_fn=functools.partial(_prepare, wish["cpu"]) if is_linux else None,
-        )
+    """Do what the first line asks for."""
+    line = sys.stdin.readline()
+    # Half a line is all that comes from a Python that ended at once.
+    if line.endswith("\n"):
+        Supervisor(json.loads(line)).run()
 
 
 def _prepare(cpu: int | None) -> None:
     """Should this supervisor itself be killed, the kernel ends the game. It may be kept on one processor."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if _prctl is not None:
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})
 
@@ -86,11 +158,6 @@ def _start_display(size: list[int]) -> Any:
     return display
 
 
-def _stop_display(display: Any) -> None:
-    if display is not None:
-        display.stop()
-
-
 def _kill(game: subprocess.Popen[bytes]) -> None:
     try:
         if sys.platform == "win32":
@@ -101,16 +168,25 @@ def _kill(game: subprocess.Popen[bytes]) -> None:
         pass
 
 
-def _reap(game: subprocess.Popen[bytes], display: Any, scratch: str, input_ended: threading.Event) -> None:
-    status = game.wait()
-    _kill(game)
-    _stop_display(display)
-    if input_ended.is_set():
-        # Python removes its folder too, unless it was killed.
-        shutil.rmtree(scratch, ignore_errors=True)
-    _say(exited=status)
-    # The main thread may still wait for input that never comes.
-    os._exit(0)
+def _end_descendants() -> None:
+    """Kill all children until there are none: those of a killed one become ours."""
+    while children := _children():
+        for child in children:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(child, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(-1, 0)
+
+
+def _children() -> list[int]:
+    """All children of this process, the dead ones too."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The name of a program, in parentheses, may have any characters in it.
+            if int(file.read_text(errors="replace").rpartition(")")[2].split()[1]) == os.getpid():
+                found.append(int(file.parent.name))
+    return found
 
 
 def _say(**message: object) -> None:

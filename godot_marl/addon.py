@@ -11,12 +11,13 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from godot_marl.cache import cache_dir
-from godot_marl.errors import GameNotFoundError
+from godot_marl.cache import cache_dir, in_cache, reason_of
+from godot_marl.errors import GameError, GameNotFoundError
 from godot_marl.resources import addon_folder, example_folder
 
 logger = logging.getLogger(__name__)
 
+_FRESH = ".copy-"
 _IGNORED = shutil.ignore_patterns(".godot", "addons", "*.uid", "*.import")
 
 
@@ -31,6 +32,7 @@ def install_addon(project: str | os.PathLike[str]) -> Path:
 
     Raises:
         GameNotFoundError: The folder holds no Godot project.
+        GameError: Files cannot be written there; the addon is the old one, or none.
     """
     folder = Path(project)
     if not (folder / "project.godot").is_file():
@@ -41,7 +43,19 @@ def install_addon(project: str | os.PathLike[str]) -> Path:
             got="no such folder" if not folder.exists() else "no project.godot in it",
             remedy="Give the folder in which your game's project.godot is.",
         )
-    target = folder / "addons" / "godot_marl"
+    try:
+        return _place_addon(folder / "addons" / "godot_marl")
+    except OSError as error:
+        raise GameError(
+            "The addon could not be put into the project.",
+            where=str(folder),
+            expected="a folder with some room in it, in which files can be written",
+            got=reason_of(error),
+            remedy="Make room there, or look whose the folder is.",
+        ) from error
+
+
+def _place_addon(target: Path) -> Path:
     target.parent.mkdir(exist_ok=True)
     # Aside first: an interruption leaves the old addon or the new one, never half of both.
     fresh = Path(tempfile.mkdtemp(prefix=".godot_marl-", dir=target.parent))
@@ -62,12 +76,22 @@ def prepare_example(name: str) -> Path:
 
     Raises:
         GameNotFoundError: There is no such example.
+        CacheError: It could not be copied.
     """
     return copy_to_cache(example_folder(name), with_addon=True)
 
 
 def copy_to_cache(project: Path, *, with_addon: bool = False) -> Path:
-    """A copy of a project in the user's cache folder, made once for each content."""
+    """A copy of a project in the user's cache folder, made once for each content.
+
+    Raises:
+        CacheError: It could not be copied.
+    """
+    with in_cache(cache_dir()):
+        return _copy_to_cache(project, with_addon=with_addon)
+
+
+def _copy_to_cache(project: Path, *, with_addon: bool) -> Path:
     sources = [project, *([addon_folder()] if with_addon else [])]
     folder = cache_dir() / "games" / _digest(sources)
     folder.mkdir(parents=True, exist_ok=True)
@@ -76,12 +100,15 @@ def copy_to_cache(project: Path, *, with_addon: bool = False) -> Path:
         if target.is_dir():
             return target
         logger.info("copying %s to %s", project, target)
-        fresh = Path(tempfile.mkdtemp(prefix=".copy-", dir=folder))
+        for remains in folder.glob(f"{_FRESH}*"):
+            # Of a Python that was killed while it copied.
+            shutil.rmtree(remains, ignore_errors=True)
+        fresh = Path(tempfile.mkdtemp(prefix=_FRESH, dir=folder))
         try:
             ignored = _IGNORED if with_addon else shutil.ignore_patterns(".godot")
             shutil.copytree(project, fresh / "game", ignore=ignored)
             if with_addon:
-                install_addon(fresh / "game")
+                _place_addon(fresh / "game" / "addons" / "godot_marl")
             (fresh / "game").rename(target)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)

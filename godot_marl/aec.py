@@ -29,11 +29,16 @@ def raw_env(game: Game = None, **options: Any) -> AECEnv[str, Any, Any]:
         GodotMarlError: The game could not be started; the type tells why.
     """
     arena = Arena(game, Options.of(options))
-    if arena.start().turns:
-        metadata = metadata_of(game)
-        metadata["render_fps"] = arena.render_fps
-        return GodotTurnEnv(arena, metadata)
-    return to_aec(GodotParallelEnv.of_arena(arena, metadata_of(game)))
+    try:
+        if arena.start().turns:
+            metadata = metadata_of(game)
+            metadata["render_fps"] = arena.render_fps
+            return GodotTurnEnv(arena, metadata)
+        return to_aec(GodotParallelEnv.of_arena(arena, metadata_of(game)))
+    except BaseException:
+        # Ctrl-C, before anybody has what could be closed.
+        arena.close()
+        raise
 
 
 def env(game: Game = None, **options: Any) -> AECEnv[str, Any, Any]:

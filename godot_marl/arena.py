@@ -16,11 +16,13 @@ from godot_marl import errors
 from godot_marl.actions import UsualActions, check_action
 from godot_marl.calls import check_seed, closed_error, reset_needed_error
 from godot_marl.codec import Reply
+from godot_marl.endings import EXIT_PATIENCE
 from godot_marl.frames import FrameSaver
 from godot_marl.observations import check_state
 from godot_marl.options import Game, Options
 from godot_marl.outcomes import Books, Outcome
 from godot_marl.protocol import SceneDescription
+from godot_marl.turn import Turn
 from godot_marl.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -49,6 +51,7 @@ class Arena:
         self._scene: SceneDescription | None = None
         self._was_reset = False
         self._is_closed = False
+        self._turn = Turn()
         self._reply: Reply | None = None
         self._books: Books | None = None
         self._rng, _ = seeding.np_random(options.seed)
@@ -66,13 +69,21 @@ class Arena:
         self._check_open()
         self._leave_inherited_worker()
         if self._worker is None:
-            worker = Worker(self._game, self.options, number=self._number)
+            with self._turn:
+                self._start()
+        assert self._scene is not None
+        return self._scene
+
+    def _start(self) -> None:
+        # Where `close` finds it, whatever happens.
+        self._worker = worker = Worker(self._game, self.options, number=self._number)
+        try:
             scene = worker.start()
             self._take_scene(scene)
             self._books = Books(scene, worker.layout, self.options)
-            self._worker = worker
-        assert self._scene is not None
-        return self._scene
+        except BaseException:
+            self._end_game()
+            raise
 
     @property
     def is_unknown(self) -> bool:
@@ -173,15 +184,16 @@ class Arena:
         episode_seed = int(seed) if seed is not None else int(self._rng.integers(2**31))
         if options and not scene.takes_options:
             logger.debug("nothing in the scene has set_options; these options reach nobody: %s", options)
-        worker, books = self._at_work()
-        try:
-            self._reply = worker.reset({0: (episode_seed, options or {})})
-            self._was_reset = True
-            self.live = []
-            outcome = books.begin(self._reply)
-        except BaseException:
-            self._end_game()
-            raise
+        with self._turn:
+            worker, books = self._at_work()
+            try:
+                self._reply = worker.reset({0: (episode_seed, options or {})})
+                self._was_reset = True
+                self.live = []
+                outcome = books.begin(self._reply)
+            except BaseException:
+                self._end_game()
+                raise
         self.live = books.live
         for info in outcome.infos.values():
             info["seed"] = episode_seed
@@ -202,12 +214,13 @@ class Arena:
         if self.options.checks:
             for name in self._usual_actions.others(actions):
                 check_action(name, self.action_space(name), actions[name])
-        worker, _ = self._at_work()
-        try:
-            worker.begin_step([{self._slots[name]: action for name, action in actions.items()}])
-        except BaseException:
-            self._end_game()
-            raise
+        with self._turn:
+            worker, _ = self._at_work()
+            try:
+                worker.begin_step([{self._slots[name]: action for name, action in actions.items()}])
+            except BaseException:
+                self._end_game()
+                raise
 
     def finish_step(self) -> Outcome:
         """Wait for what the step brought that `begin_step` began.
@@ -216,13 +229,14 @@ class Arena:
             InvalidObservationError: The scene answered something that is not in its space.
             GodotMarlError: The game failed; `reset` starts it again.
         """
-        worker, books = self._at_work()
-        try:
-            self._reply = worker.finish()
-            outcome = books.go_on(self._reply)
-        except BaseException:
-            self._end_game()
-            raise
+        with self._turn:
+            worker, books = self._at_work()
+            try:
+                self._reply = worker.finish()
+                outcome = books.go_on(self._reply)
+            except BaseException:
+                self._end_game()
+                raise
         self.live = books.live
         return outcome
 
@@ -248,27 +262,25 @@ class Arena:
             return None
         if mode == "human" and not self._frames.is_wanted:
             return None
-        worker, _ = self._at_work()
-        try:
-            frame = worker.render()
-        except BaseException:
-            self._end_game()
-            raise
+        with self._turn:
+            worker, _ = self._at_work()
+            try:
+                frame = worker.render()
+            except BaseException:
+                self._end_game()
+                raise
         self._frames.save(frame)
         return frame if mode == "rgb_array" else None
 
     def close(self) -> None:
         """End the game. Safe to call twice."""
         self._is_closed = True
-        worker = self._forget_worker()
-        if worker is not None:
-            worker.close()
+        self._end_game(EXIT_PATIENCE)
 
-    def _forget_worker(self) -> Worker | None:
-        worker, self._worker = self._worker, None
+    def _forget_worker(self) -> None:
+        self._worker = None
         self._was_reset = False
         self.live = []
-        return worker
 
     def _leave_inherited_worker(self) -> None:
         """A forked child starts a game of its own: two processes cannot talk over one socket."""
@@ -280,11 +292,17 @@ class Arena:
         assert self._books is not None
         return self._worker, self._books
 
-    def _end_game(self) -> None:
-        """End the game after a fault: whoever goes on begins with a reset, and so with a new game."""
-        worker = self._forget_worker()
-        if worker is not None:
-            worker.close(patience=0.0)
+    def _end_game(self, patience: float = 0.0) -> None:
+        """End the game, also after a fault: whoever goes on begins with a reset, and so with a new game."""
+        worker = self._worker
+        try:
+            if worker is not None:
+                worker.close(patience)
+        finally:
+            # Once more, for a second Ctrl-C; the game is forgotten only after that.
+            if worker is not None:
+                worker.end()
+            self._forget_worker()
 
     def __del__(self) -> None:
         """End the game with the object, for those who forget to close."""

@@ -21,6 +21,7 @@ from godot_marl.restarts import RestartingPool
 from godot_marl.rows import Array, RowPlan, join, map_batch, rows_of
 from godot_marl.seeds import ArenaSeeds
 from godot_marl.transitions import Transition
+from godot_marl.turn import Turn, in_turn
 
 _NONE = np.zeros(0, np.int64)
 
@@ -69,12 +70,17 @@ class Batch:
         self._pool = (
             RestartingPool(game, options, self, **kinds) if restart_workers else WorkerPool(game, options, **kinds)
         )
+        self.turn = Turn()
         self.scene: SceneDescription = self._pool.start()
         try:
             check_scene(self.scene)
+            self._prepare(copies, processes)
         except BaseException:
             self.close()
             raise
+
+    def _prepare(self, copies: int, processes: int) -> None:
+        options = self.options
         self._workers = processes
         self._copies = copies
         self.arenas = copies * processes
@@ -122,6 +128,7 @@ class Batch:
 
     # -- Episodes ------------------------------------------------------------------------------------------------------
 
+    @in_turn
     def reset(
         self, seed: int | Sequence[int | None] | None, options: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
     ) -> Transition:
@@ -168,6 +175,7 @@ class Batch:
         first = worker * self._copies
         return {i: (int(self._seeds.next[first + i]), self._options_by_arena[first + i]) for i in range(self._copies)}
 
+    @in_turn
     def send(self, actions: Any) -> None:
         """Let all rows act, without waiting; the actions of rows that are not alive mean nothing.
 
@@ -217,6 +225,7 @@ class Batch:
             for worker in range(self._workers)
         ]
 
+    @in_turn
     def receive(self) -> Transition:
         """Wait for what the step brought.
 
@@ -357,6 +366,7 @@ class Batch:
 
     # -- Pictures and the end ------------------------------------------------------------------------------------------
 
+    @in_turn
     def render(self, arenas: Sequence[int] | None = None) -> list[Array]:
         """A frame of each arena, or of these: uint8 of shape (height, width, 3). With `render_path` they are saved."""
         self._check_reset("render")

@@ -25,18 +25,29 @@ def end_game(link: Link | None, process: GameProcess | None, farewell: str, pati
         farewell: The message that tells it to end.
         patience: For how many seconds to wait.
     """
-    if link is not None:
-        with contextlib.suppress(OSError):
-            link.send(farewell, time.monotonic() + 1.0)
-        if process is None:
-            with contextlib.suppress(OSError, errors.ProtocolError):
-                # A game that the user started closes its own socket once it has read the message.
-                link.receive(time.monotonic() + patience)
-        elif patience > 0:
-            process.wait(patience)
-        link.close()
+    try:
+        _take_leave(link, process, farewell, patience)
+    finally:
+        # Also after Ctrl-C, which may come at any moment: from here on others see to the game's end.
+        if process is not None:
+            process.end()
+        if link is not None:
+            link.close()
     if process is not None:
         process.close(0.0)
+
+
+def _take_leave(link: Link | None, process: GameProcess | None, farewell: str, patience: float) -> None:
+    if link is None:
+        return
+    with contextlib.suppress(OSError):
+        link.send(farewell, time.monotonic() + 1.0)
+    if process is None:
+        with contextlib.suppress(OSError, errors.ProtocolError):
+            # A game that the user started closes its own socket once it has read the message.
+            link.receive(time.monotonic() + patience)
+    elif patience > 0:
+        process.wait(patience)
 
 
 def timeout_error(
@@ -55,6 +66,51 @@ def timeout_error(
     return error
 
 
+def nobody_error(url: str, turned_away: str, seconds: float) -> errors.GameTimeoutError:
+    """The error of a game that the user was to start, and did not."""
+    return errors.GameTimeoutError(
+        "No game connected.",
+        where=url,
+        expected=f"a game within {round(seconds, 1):g} s",
+        got=f"somebody who was turned away: {turned_away}" if turned_away else "none",
+        remedy="Start the game while Python waits, with the bridge's address set to this one; "
+        "start_timeout= makes the wait longer.",
+    )
+
+
+def not_connected_error(process: GameProcess, where: str, url: str, seconds: float) -> errors.GameTimeoutError:
+    """The error of a game that runs, and has not connected."""
+    return errors.GameTimeoutError(
+        "The game runs, but did not connect.",
+        where=f"{where}, which should connect to {url}",
+        expected=f"a connection within {round(seconds, 1):g} s",
+        got=last_words(process.output()),
+        remedy="See whether the scene has an enabled MarlBridge; start_timeout= makes the wait longer.",
+    )
+
+
+def no_bridge_error(where: str, got: str) -> errors.NoBridgeError:
+    """The error of a scene without a bridge."""
+    return errors.NoBridgeError(
+        "The scene has no MarlBridge node.",
+        where=where,
+        expected="an enabled MarlBridge in the scene",
+        got=got,
+        remedy="Add a MarlBridge node to the scene; `godot-marl addon install PROJECT_FOLDER` brings it.",
+    )
+
+
+def disabled_bridge_error(where: str, complaint: str) -> errors.NoBridgeError:
+    """The error of a scene whose bridge is switched off."""
+    return errors.NoBridgeError(
+        "The scene's MarlBridge is not enabled.",
+        where=where,
+        expected="an enabled MarlBridge in the scene",
+        got=complaint,
+        remedy="Switch the bridge's property enabled on in the scene.",
+    )
+
+
 def closed_error(where: str, doing: str, cause: OSError) -> errors.GameExitedError:
     """The error of a game that the user started, and that has closed the connection."""
     return errors.GameExitedError(
@@ -70,13 +126,23 @@ def exited_error(
 ) -> errors.GameExitedError:
     """The error of a game whose process has ended, with its exit status and its last words, or a better reason."""
     status, output = process.exit_status, process.output()
-    error = errors.GameExitedError(
-        f"The game ended {when}.",
-        where=where,
-        expected="a game that runs until the environment is closed",
-        got=f"{describe_status(status)}; {reason or last_words(output)}",
-        remedy=remedy,
-    )
+    if process.lost_display is not None:
+        display, display_status = process.lost_display
+        error = errors.GameExitedError(
+            f"The virtual display of the game ended {when}, and the game with it.",
+            where=f"the display {display} of {where}",
+            expected="an Xvfb that runs as long as the game",
+            got=f"an Xvfb that ended: {describe_status(display_status)}",
+            remedy="See what ended it, such as a lack of memory; reset() starts both again.",
+        )
+    else:
+        error = errors.GameExitedError(
+            f"The game ended {when}.",
+            where=where,
+            expected="a game that runs until the environment is closed",
+            got=f"{describe_status(status)}; {reason or last_words(output)}",
+            remedy=remedy,
+        )
     error.exit_status = status
     error.output = output
     return error

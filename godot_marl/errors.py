@@ -65,8 +65,16 @@ class StepOrderError(GodotMarlError, RuntimeError):
     """`step_wait` was called without `step_async`, or something else before `step_wait`."""
 
 
+class BusyEnvironmentError(GodotMarlError, RuntimeError):
+    """An environment was used by a thread while another one was using it."""
+
+
 class ClosedEnvironmentError(GodotMarlError, RuntimeError):
     """The environment was used after `close`."""
+
+
+class CacheError(GodotMarlError, OSError):
+    """The cache folder cannot be written or read, for example because the disk is full."""
 
 
 class MissingDependencyError(GodotMarlError, ImportError):

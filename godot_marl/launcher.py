@@ -16,7 +16,7 @@ from godot_marl.engine import ensure_engine
 from godot_marl.errors import GameNotFoundError, InvalidOptionError, MissingDependencyError
 from godot_marl.options import Game, Options
 from godot_marl.process import GameProcess
-from godot_marl.project import Project, check_path
+from godot_marl.project import IMPORT_TIMEOUT, Project, check_path
 from godot_marl.tls import certificate_to_trust
 
 logger = logging.getLogger(__name__)
@@ -40,6 +40,32 @@ class Launch:
     where: str
 
 
+def is_by_hand(game: Game, options: Options) -> bool:
+    """Whether this is a game that the user starts."""
+    return game is None and options.command is None
+
+
+def plan(game: Game, options: Options) -> Launch | None:
+    """What to start for these options; None for a game that the user starts. A project is imported if need be.
+
+    Raises:
+        InvalidOptionError: Two options contradict each other.
+        EngineError: No engine was found.
+        GameError: The game cannot be found, or not be imported.
+    """
+    if is_by_hand(game, options):
+        return None
+    if options.human_agents and options.render_mode != "human":
+        raise InvalidOptionError(
+            "A person can play only in a window.",
+            where="human_agents",
+            expected="render_mode='human', or a game that you start",
+            got=f"render_mode={options.render_mode!r}",
+            remedy="Give render_mode='human' too.",
+        )
+    return plan_launch(game, options)
+
+
 def plan_launch(game: Game, options: Options) -> Launch:
     """Find the engine and the command for a game; imports a project whose cache is out of date.
 
@@ -54,6 +80,7 @@ def plan_launch(game: Game, options: Options) -> Launch:
         EngineError: No engine was found, or it is too old.
         GameImportError: Godot could not import the project.
         NoBridgeError: The project lacks the addon that its scene names.
+        CacheError: The project must be copied to the cache, which cannot be written.
     """
     if options.command is not None:
         return _plan_command(game, options)
@@ -182,7 +209,7 @@ def _plan_project(folder: Path, options: Options) -> Launch:
     scene = project.scene_path(options.scene)
     project.check_addon(scene)
     engine = ensure_engine(options.engine)
-    project = project.imported(engine)
+    project = project.imported(engine, options.start_timeout or IMPORT_TIMEOUT)
     command = [str(engine.path), "--path", str(project.folder), *_arguments(options, project.physics_fps)]
     if options.scene is not None:
         command += ["--scene", scene]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from godot_marl import errors
 from godot_marl.codec import Reply
 from godot_marl.cpus import choose_cpus
+from godot_marl.endings import EXIT_PATIENCE
+from godot_marl.launcher import plan
 from godot_marl.options import Game, Options
 from godot_marl.protocol import SceneDescription
 from godot_marl.rows import Array
+from godot_marl.together import together
 from godot_marl.worker import Worker
 
 ResetPart = Mapping[int, tuple[int, Mapping[str, Any]]]
@@ -70,21 +73,19 @@ class WorkerPool:
 
         Raises:
             SceneError: Two workers have different agents.
-            GodotMarlError: One of them could not be started; none is left then.
+            GodotMarlError: One of them could not be started; the others are not waited for, and none is left then.
         """
         self._cpus = choose_cpus(self._count) if self._pin else [None] * self._count
-        workers = [self._new_worker(index) for index in range(self._count)]
+        launch = plan(self._game, self._options)
+        self._workers = [self._new_worker(index) for index in range(self._count)]
         try:
-            with ThreadPoolExecutor(self._count, "godot-marl start") as threads:
-                scenes: list[SceneDescription] = list(threads.map(lambda worker: worker.start(), workers))
+            scenes = together([partial(worker.start, launch) for worker in self._workers], "godot-marl start")
             self._scene = self._scene or scenes[0]
             for scene in scenes:
                 self._check_scene(scene)
         except BaseException:
-            for worker in workers:
-                worker.close(patience=0.0)
+            self.close(patience=0.0)
             raise
-        self._workers = workers
         return scenes[0]
 
     def _new_worker(self, index: int) -> Worker:
@@ -130,12 +131,19 @@ class WorkerPool:
 
     def close(self, patience: float | None = None) -> None:
         """End all games. Safe to call twice."""
-        workers, self._workers = self._workers, []
-        for worker in workers:
-            if patience is None:
-                worker.close()
-            else:
-                worker.close(patience)
+        workers = self._workers
+        try:
+            if patience is not None:
+                # All at once, before one of them is waited for.
+                for worker in workers:
+                    worker.end()
+            for worker in workers:
+                worker.close(EXIT_PATIENCE if patience is None else patience)
+        finally:
+            # Also after Ctrl-C, and those that another thread has put there meanwhile.
+            self._workers = []
+            for worker in workers:
+                worker.end()
 
 
 class _AllOrNone:

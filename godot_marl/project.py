@@ -6,20 +6,22 @@ import hashlib
 import logging
 import os
 import re
-import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from godot_marl.addon import copy_to_cache
-from godot_marl.cache import cache_dir
-from godot_marl.engine import Engine, run_headless
-from godot_marl.errors import GameImportError, GameNotFoundError, NoBridgeError
+from godot_marl.cache import cache_dir, in_cache, reason_of
+from godot_marl.engine import Engine
+from godot_marl.errors import CacheError, GameImportError, GameNotFoundError, NoBridgeError
+from godot_marl.headless import run_headless
+from godot_marl.output import last_words
 
 logger = logging.getLogger(__name__)
 
-_IMPORT_TIMEOUT = 600.0
+IMPORT_TIMEOUT = 600.0
 _STAMP = Path(".godot") / "godot_marl_import"
 _REFERENCE = re.compile(r'"\*?res://([^"]+)"')
 _BRIDGE = re.compile(r"marl_bridge\.gd|\bMarlBridge\b")
@@ -161,44 +163,79 @@ class Project:
             yield text
             waiting += _REFERENCE.findall(text)
 
-    def imported(self, engine: Engine) -> Project:
+    def imported(self, engine: Engine, timeout: float = IMPORT_TIMEOUT) -> Project:
         """The project with an import cache that is up to date: this one, or a copy where it cannot be written.
 
+        Args:
+            engine: What imports it.
+            timeout: Seconds that an import may take, the one of another process that is waited for included.
+
         Raises:
-            GameImportError: Godot could not import it.
+            GameImportError: Godot could not import it, or not in time.
+            CacheError: It must be copied, and cannot be.
         """
         if not os.access(self.folder, os.W_OK):
             logger.info("%s cannot be written: using a copy in the cache", self.folder)
-            return Project(copy_to_cache(self.folder)).imported(engine)
+            return Project(copy_to_cache(self.folder)).imported(engine, timeout)
+        deadline = time.monotonic() + timeout
         locks = cache_dir() / "locks"
-        locks.mkdir(parents=True, exist_ok=True)
         name = hashlib.sha256(str(self.folder.resolve()).encode()).hexdigest()[:16]
-        with FileLock(locks / f"{name}.lock"):
-            stamp = self.folder / _STAMP
-            if stamp.is_file() and stamp.read_text() == self._fingerprint(engine):
-                return self
-            logger.info("importing %s", self.folder)
-            self._import(engine)
-            stamp.write_text(self._fingerprint(engine))
+        lock = FileLock(locks / f"{name}.lock")
+        try:
+            with in_cache(locks):
+                locks.mkdir(parents=True, exist_ok=True)
+                lock.acquire(timeout=timeout)
+            self._import_if_needed(engine, deadline)
+        except Timeout as error:
+            raise GameImportError(
+                "Another process imports the project, and does not come to an end.",
+                where=f"{self.folder}, locked by {lock.lock_file}",
+                expected=f"its end within {timeout:g} s",
+                got="an import that goes on",
+                remedy="End that process, or give a longer start_timeout=.",
+            ) from error
+        except CacheError:
+            raise
+        except OSError as error:
+            raise GameImportError(
+                "The project's folder cannot be used.",
+                where=error.filename or str(self.folder),
+                expected="a folder with some room in it, in which files can be written",
+                got=reason_of(error),
+                remedy="Make room there, or look whose the folder and its .godot are.",
+            ) from error
+        finally:
+            lock.release()
         return self
 
-    def _import(self, engine: Engine) -> None:
+    def _import_if_needed(self, engine: Engine, deadline: float) -> None:
+        stamp = self.folder / _STAMP
+        if stamp.is_file() and stamp.read_text(errors="replace") == self._fingerprint(engine):
+            return
+        logger.info("importing %s", self.folder)
+        self._import(engine, deadline - time.monotonic())
+        stamp.write_text(self._fingerprint(engine))
+
+    def _import(self, engine: Engine, seconds: float) -> None:
         try:
-            output, status = run_headless(engine, self.folder, "--import", timeout=_IMPORT_TIMEOUT)
-        except subprocess.TimeoutExpired as error:
-            raise self._import_error(f"no end after {_IMPORT_TIMEOUT:.0f} s") from error
+            output, status = run_headless(engine, self.folder, "--import", timeout=seconds)
+        except TimeoutError as error:
+            raise GameImportError(
+                "Godot did not come to an end with importing the project; it was ended.",
+                where=str(self.folder),
+                expected=f"an import within {round(seconds, 1):g} s",
+                got=last_words(str(error)),
+                remedy="Give a longer start_timeout= if the project is large, or open it in the Godot editor once.",
+            ) from error
         if status != 0 or not (self.folder / ".godot").is_dir():
             tail = "\n".join(output.splitlines()[-20:])
-            raise self._import_error(f"exit status {status}, after printing\n{tail}")
-
-    def _import_error(self, got: str) -> GameImportError:
-        return GameImportError(
-            "Godot could not import the project.",
-            where=str(self.folder),
-            expected="an import that ends with exit status 0",
-            got=got,
-            remedy="Open the project in the Godot editor once and look at its output.",
-        )
+            raise GameImportError(
+                "Godot could not import the project.",
+                where=str(self.folder),
+                expected="an import that ends with exit status 0",
+                got=f"exit status {status}, after printing\n{tail}",
+                remedy="Open the project in the Godot editor once and look at its output.",
+            )
 
     def _fingerprint(self, engine: Engine) -> str:
         """Changes whenever something changes that an import depends on."""

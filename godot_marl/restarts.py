@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Protocol
 
 from godot_marl import errors
@@ -16,6 +16,7 @@ from godot_marl.options import Game, Options
 from godot_marl.pool import ResetPart, StepPart, WorkerPool
 from godot_marl.protocol import SceneDescription
 from godot_marl.rows import Array
+from godot_marl.together import together
 
 logger = logging.getLogger(__name__)
 
@@ -258,16 +259,12 @@ class RestartingPool(WorkerPool):
         faults, self._faults = self._faults, {}
         parts = {index: self._book.reset_part(index) for index in faults}
         stop = threading.Event()
-        if len(faults) == 1:
-            self._kept.update((index, self._replace(index, fault, parts, stop)) for index, fault in faults.items())
-        else:
-            with ThreadPoolExecutor(len(faults), "godot-marl restart") as threads:
-                try:
-                    replies = threads.map(lambda index: self._replace(index, faults[index], parts, stop), faults)
-                    self._kept.update(zip(faults, replies, strict=True))
-                except BaseException:
-                    stop.set()
-                    raise
+        calls = [partial(self._replace, index, fault, parts, stop) for index, fault in faults.items()]
+        try:
+            self._kept.update(zip(faults, together(calls, "godot-marl restart"), strict=True))
+        except BaseException:
+            stop.set()
+            raise
         self._untold.update(faults)
 
     def _replace(
@@ -278,7 +275,7 @@ class RestartingPool(WorkerPool):
             wait = ask_to_replace(index, fault, self._limits[index], steps, self._arenas)
             if wait > 0 and stop.wait(wait):
                 raise fault
-            # Where `close` finds it, whatever happens.
+            # Where `close` finds it, whatever happens; if that was before, there is no such place any more.
             worker = self._workers[index] = self._new_worker(index)
             self._started_at[index] = self._steps
             try:

@@ -116,15 +116,18 @@ class GodotVecEnv(VecEnv):
             pin=pin,
             restart_workers=restart_workers,
         )
-        try:
-            check_scene(batch)
-            self._blank = blank_observation(batch.observation_space, batch.scene.agents[0].name)
-        except BaseException:
-            batch.close()
-            raise
         self._pads = dead_rows == "pad"
         self._is_stepping = False
         self._masks: Array | None = None
+        try:
+            self._describe(batch)
+        except BaseException:
+            batch.close()
+            raise
+
+    def _describe(self, batch: Batch) -> None:
+        check_scene(batch)
+        self._blank = blank_observation(batch.observation_space, batch.scene.agents[0].name)
         self._returns = np.zeros(batch.rows)
         self._lengths = np.zeros(batch.rows, np.int64)
         self._began = time.time()

@@ -90,6 +90,14 @@ class GodotVectorEnv(VectorEnv[Any, Any, Any]):
         )
         self._copy = copy
         self._buffer: Any = None
+        try:
+            self._describe(game, batch)
+        except BaseException:
+            # Ctrl-C.
+            batch.close()
+            raise
+
+    def _describe(self, game: Game, batch: Batch) -> None:
         self.num_envs = batch.rows
         self.single_observation_space = batch.observation_space
         self.single_action_space = batch.action_space

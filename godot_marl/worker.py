@@ -14,7 +14,18 @@ import numpy as np
 
 from godot_marl import errors, launcher
 from godot_marl.codec import Layout, Reply
-from godot_marl.endings import EXIT_PATIENCE, closed_error, end_game, exited_error, timeout_error
+from godot_marl.endings import (
+    EXIT_PATIENCE,
+    closed_error,
+    disabled_bridge_error,
+    end_game,
+    exited_error,
+    no_bridge_error,
+    nobody_error,
+    not_connected_error,
+    timeout_error,
+)
+from godot_marl.launcher import Launch, is_by_hand, plan
 from godot_marl.link import Link
 from godot_marl.listener import DEFAULT_PORT, Listener
 from godot_marl.options import Game, Options
@@ -71,7 +82,8 @@ class Worker:
         self._cpu = cpu
         self._where = "the game"
         self._owner = os.getpid()
-        self._may_have_bridge = True
+        self._launch: Launch | None = None
+        self._is_unwanted = False
         self._deadline = 0.0
         configuration = Configuration(
             arenas=arenas,
@@ -89,15 +101,18 @@ class Worker:
 
     @property
     def _is_by_hand(self) -> bool:
-        return self._game is None and self._options.command is None
+        return is_by_hand(self._game, self._options)
 
     @property
     def layout(self) -> Layout:
         """The binary messages of this game."""
         return self._session.layout
 
-    def start(self) -> SceneDescription:
+    def start(self, launch: Launch | None = None) -> SceneDescription:
         """Start the game, wait for it, and shake hands.
+
+        Args:
+            launch: What `plan` said; None to plan it here.
 
         Raises:
             InvalidOptionError: Two options contradict each other.
@@ -107,19 +122,17 @@ class Worker:
             ProtocolError: The game speaks another protocol.
         """
         try:
-            return self._start()
+            return self._start(launch)
         except BaseException:
             self.close(patience=0.0)
             raise
 
-    def _start(self) -> SceneDescription:
-        self._check_people()
-        launch = None if self._is_by_hand else launcher.plan_launch(self._game, self._options)
+    def _start(self, launch: Launch | None) -> SceneDescription:
+        self._launch = launch = launch or plan(self._game, self._options)
         token = self._options.token
         if launch is not None:
             token = token or secrets.token_urlsafe(24)
             self._where = launch.where if self._number is None else f"worker {self._number}, {launch.where}"
-            self._may_have_bridge = launch.may_have_bridge
         port = self._options.port
         if port is None:
             port = DEFAULT_PORT if launch is None else 0
@@ -127,6 +140,7 @@ class Worker:
         try:
             if launch is not None:
                 self._process = launcher.start(launch, self._options, listener.url, token or "", self._cpu)
+                self._check_wanted()
             else:
                 logger.warning("waiting for a game on %s: start it now, for example with Play", listener.url)
             deadline = time.monotonic() + self._start_timeout
@@ -137,15 +151,10 @@ class Worker:
             listener.close()
         return self._shake_hands(deadline)
 
-    def _check_people(self) -> None:
-        if self._options.human_agents and self._options.render_mode != "human" and not self._is_by_hand:
-            raise errors.InvalidOptionError(
-                "A person can play only in a window.",
-                where="human_agents",
-                expected="render_mode='human', or a game that you start",
-                got=f"render_mode={self._options.render_mode!r}",
-                remedy="Give render_mode='human' too.",
-            )
+    def _check_wanted(self) -> None:
+        """`end` may be called by another thread while the game starts: it saw the process, or is seen here."""
+        if self._is_unwanted:
+            raise errors.ClosedEnvironmentError("The game was ended while it started.", where=self._where)
 
     @property
     def _start_timeout(self) -> float:
@@ -159,6 +168,7 @@ class Worker:
 
         def check() -> None:
             nonlocal pointless
+            self._check_wanted()
             if self._process is None:
                 return
             if self._process.is_over:
@@ -236,13 +246,25 @@ class Worker:
         """True in a forked child: the game and its socket are the parent's."""
         return self._owner != os.getpid()
 
+    def end(self) -> None:
+        """See to it that the game ends now, without waiting for it, from any thread; nothing in a forked child."""
+        if self.is_inherited:
+            return
+        self._is_unwanted = True
+        process = self._process
+        if process is not None:
+            process.end()
+
     def close(self, patience: float = EXIT_PATIENCE) -> None:
         """End the game and wait until it is gone. Safe to call twice; in a forked child it does nothing."""
         if self.is_inherited:
             return
-        link, process = self._link, self._process
-        self._link = self._process = None
-        end_game(link, process, self._session.close(), patience)
+        try:
+            end_game(self._link, self._process, self._session.close(), patience)
+        finally:
+            # Once more, for a second Ctrl-C; the game is forgotten only after that.
+            self.end()
+            self._link = self._process = None
 
     def _exchange(self, message: str | bytes, kind: type[_Answer], patience: float | None = None) -> _Answer:
         self._begin(message, patience)
@@ -312,34 +334,19 @@ class Worker:
     def _parse_error(self) -> errors.ScriptError | None:
         return script_error_in(self._process.whole_output()) if self._process else None
 
+    @property
+    def _may_have_bridge(self) -> bool:
+        return self._launch is None or self._launch.may_have_bridge
+
     def _not_connected(self, listener: Listener, seconds: float) -> errors.GodotMarlError:
         if self._process is None:
-            return errors.GameTimeoutError(
-                "No game connected.",
-                where=listener.url,
-                expected=f"a game within {round(seconds, 1):g} s",
-                got=f"somebody who was turned away: {listener.reason}" if listener.reason else "none",
-                remedy="Start the game while Python waits, with the bridge's address set to this one; "
-                "start_timeout= makes the wait longer.",
-            )
+            return nobody_error(listener.url, listener.reason, seconds)
         script_error = self._parse_error()
         if script_error is not None:
             return script_error
         if not self._may_have_bridge:
-            return errors.NoBridgeError(
-                "The scene has no MarlBridge node.",
-                where=self._where,
-                expected="an enabled MarlBridge in the scene",
-                got=f"a game that runs and did not connect in {round(seconds, 1):g} s",
-                remedy="Add a MarlBridge node to the scene; `godot-marl addon install PROJECT_FOLDER` brings it.",
-            )
-        return errors.GameTimeoutError(
-            "The game runs, but did not connect.",
-            where=f"{self._where}, which should connect to {listener.url}",
-            expected=f"a connection within {round(seconds, 1):g} s",
-            got=last_words(self._process.output()),
-            remedy="See whether the scene has an enabled MarlBridge; start_timeout= makes the wait longer.",
-        )
+            return no_bridge_error(self._where, f"a game that runs and did not connect in {round(seconds, 1):g} s")
+        return not_connected_error(self._process, self._where, listener.url, seconds)
 
     def _timeout_error(self, what: str) -> errors.GameTimeoutError:
         return timeout_error(what, self._where, self._session.phase.value, self._options.step_timeout, self._process)
@@ -357,13 +364,7 @@ class Worker:
             return script_error
         complaint = complaint_in(self._process.output())
         if complaint is not None and complaint.endswith("is not enabled"):
-            return errors.NoBridgeError(
-                "The scene's MarlBridge is not enabled.",
-                where=self._where,
-                expected="an enabled MarlBridge in the scene",
-                got=complaint,
-                remedy="Switch the bridge's property enabled on in the scene.",
-            )
+            return disabled_bridge_error(self._where, complaint)
         reason = complaint
         if turned_away:
             words = complaint or last_words(self._process.output())

@@ -9,7 +9,7 @@ import pytest
 
 from godot_marl import addon, resources
 from godot_marl.addon import copy_to_cache, install_addon, prepare_example
-from godot_marl.errors import GameNotFoundError
+from godot_marl.errors import GameError, GameNotFoundError
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +65,7 @@ def test_a_failed_copy_leaves_the_old_addon_and_nothing_half_done(
         raise OSError("no space left on device")
 
     monkeypatch.setattr(addon.shutil, "copytree", fail)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(GameError, match="got: no space left"):
         install_addon(project)
     assert files_in(project) == before
 

@@ -806,7 +806,7 @@ def test_game_that_prints_megabytes_goes_on_and_fills_nothing(
     make: MakeEnv, monkeypatch: pytest.MonkeyPatch, mark: str
 ) -> None:
     monkeypatch.setenv("FAULT", "apply_action=print")
-    monkeypatch.setattr("godot_marl.process._LARGEST_LOG", 1 << 20)
+    monkeypatch.setattr("godot_marl.game_log._LARGEST_LOG", 1 << 20)
     env = make("answering")
     env.reset(seed=1)
     (game,) = marked(mark)["game"]

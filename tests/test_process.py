@@ -151,9 +151,9 @@ def test_output_can_be_read_while_the_game_runs(start: Starter) -> None:
 def test_a_game_that_prints_without_end_fills_neither_disk_nor_memory(
     start: Starter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("godot_marl.process._LARGEST_LOG", 4000)
-    monkeypatch.setattr("godot_marl.process._LARGEST_READ", 1000)
-    monkeypatch.setattr("godot_marl.process._TAIL_BYTES", 100)
+    monkeypatch.setattr("godot_marl.game_log._LARGEST_LOG", 4000)
+    monkeypatch.setattr("godot_marl.game_log._LARGEST_READ", 1000)
+    monkeypatch.setattr("godot_marl.game_log._TAIL_BYTES", 100)
     script = f"seq 1 2000; until [ -e go ]; do {SLEEP} 0.01; done; echo after; {SLEEP} 1000"
     game = start("sh", "-c", script, folder=tmp_path)
     assert becomes_true(lambda: game.output().endswith("\n2000"), 10)

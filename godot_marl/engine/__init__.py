@@ -5,7 +5,6 @@ before, else it installs one. `find_engine` does the same without installing.
 """
 
 from godot_marl.engine._find import find_engine
-from godot_marl.engine._headless import run_headless
 from godot_marl.engine._install import choose_providers, ensure_engine, install_engine
 from godot_marl.engine._model import MINIMUM_VERSION, Engine, Progress, Provider, ProviderName, Report
 
@@ -20,5 +19,4 @@ __all__ = [
     "ensure_engine",
     "find_engine",
     "install_engine",
-    "run_headless",
 ]

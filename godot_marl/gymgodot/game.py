@@ -213,6 +213,11 @@ class GymGodotGame:
         """End the game and wait until it is gone. Safe to call twice; in a forked child it does nothing."""
         if self.is_inherited:
             return
-        link, process = self._link, self._process
-        self._link = self._process = None
-        end_game(link, process, wire.CLOSE, patience)
+        process = self._process
+        try:
+            end_game(self._link, process, wire.CLOSE, patience)
+        finally:
+            # Once more, for a second Ctrl-C; the game is forgotten only after that.
+            if process is not None:
+                process.end()
+            self._link = self._process = None

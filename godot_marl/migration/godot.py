@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
-from godot_marl.engine import Engine, run_headless
+from godot_marl.engine import Engine
 from godot_marl.errors import GameError
+from godot_marl.headless import run_headless
 from godot_marl.output import script_error_in
 
 _TIMEOUT = 600.0
@@ -108,10 +108,10 @@ def complaints(engine: Engine, project: Path) -> list[tuple[str, int, str]]:
     return list(found)
 
 
-def _run(engine: Engine, project: Path, *arguments: str) -> tuple[str, int]:
+def _run(engine: Engine, project: Path, *arguments: str) -> tuple[str, int | None]:
     try:
         return run_headless(engine, project, *arguments, timeout=_TIMEOUT)
-    except subprocess.TimeoutExpired as error:
+    except TimeoutError as error:
         raise GameError(
             "Godot did not come to an end with the project.",
             where=str(project),

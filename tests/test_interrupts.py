@@ -1,0 +1,120 @@
+"""Ctrl-C that a program survives, at any moment of a game's start and end: nothing is left, and a reset goes on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from processes import MARK, becomes_true, marked, new_mark, signal_all
+
+pytestmark = [pytest.mark.godot, pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
+
+PROGRAM = Path(__file__).with_name("interrupting.py")
+# Other moments at each run; a failure names its own.
+RNG = np.random.default_rng()
+
+
+class Survivor:
+    """The program, and what it has started."""
+
+    def __init__(self, process: subprocess.Popen[str], mark: str) -> None:
+        self._process = process
+        self._mark = mark
+
+    def attempt(self, **wish: Any) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(wish) + "\n")
+        self._process.stdin.flush()
+        return dict(json.loads(self._process.stdout.readline()))
+
+    @property
+    def children(self) -> list[int]:
+        """All that it has started and that is still there."""
+        pids = [pid for pids in marked(self._mark).values() for pid in pids]
+        return [pid for pid in pids if pid != self._process.pid]
+
+    def leaves_nothing(self) -> bool:
+        return becomes_true(lambda: not self.children)
+
+
+@pytest.fixture
+def survivor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Survivor]:
+    mark = new_mark()
+    monkeypatch.setenv(MARK, mark)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with subprocess.Popen(
+        [sys.executable, str(PROGRAM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        survivor = Survivor(process, mark)
+        yield survivor
+        process.kill()
+    signal_all(survivor.children, 9)
+
+
+def soon_again() -> float | None:
+    """After how many seconds the clean-up is interrupted, too."""
+    return [None, 0.0005, 0.005][RNG.integers(3)]
+
+
+def moments(total: int, count: int) -> list[int]:
+    """So many of the moments 1 to `total`, spread over all of them; others at each run."""
+    step = max(1.0, total / count)
+    return sorted({min(total, 1 + int(i * step + RNG.uniform(0, step))) for i in range(min(count, total))})
+
+
+def test_a_process_that_is_interrupted_at_any_line_of_its_start_and_end_is_gone(
+    survivor: Survivor, nightly: bool
+) -> None:
+    total = survivor.attempt(do="process")["lines"]
+    assert total > 60
+    for moment in moments(total, 400 if nightly else 12):
+        again = soon_again()
+        survivor.attempt(do="process", lines=moment, again=again)
+        assert survivor.leaves_nothing(), (moment, again)
+
+
+@pytest.mark.parametrize("do", ["start", "display", "vector"])
+def test_a_game_that_is_interrupted_while_it_starts_is_gone_and_can_be_started_again(
+    survivor: Survivor, scenes: Path, nightly: bool, do: str
+) -> None:
+    total = survivor.attempt(do=do, project=str(scenes))["lines"]
+    if do != "vector":
+        survivor.attempt(do="go on")
+    assert total > 200
+    for moment in moments(total, 60 if nightly else 4):
+        again = soon_again()
+        end = survivor.attempt(do=do, project=str(scenes), lines=moment, again=again)
+        # What an environment has that can go on with it is not lost.
+        assert end["owned"] or survivor.leaves_nothing(), (moment, again)
+        if do != "vector":
+            survivor.attempt(do="go on")
+            assert survivor.leaves_nothing(), (moment, again)
+
+
+def test_a_game_that_is_interrupted_while_it_ends_is_gone(survivor: Survivor, scenes: Path, nightly: bool) -> None:
+    within = "Worker.close"
+    total = survivor.attempt(do="close", project=str(scenes), within=within)["lines"]
+    assert total > 30
+    for moment in moments(total, 60 if nightly else 4):
+        again = soon_again()
+        survivor.attempt(do="close", project=str(scenes), lines=moment, again=again, within=within)
+        assert survivor.leaves_nothing(), (moment, again)
+
+
+def test_an_import_that_is_interrupted_leaves_nothing_and_is_made_again(
+    survivor: Survivor, scenes: Path, tmp_path: Path
+) -> None:
+    project = tmp_path / "fresh"
+    shutil.copytree(scenes, project)
+    end = survivor.attempt(do="import", project=str(project), seconds=1.0)
+    assert end["interrupted"]
+    assert survivor.leaves_nothing()
+    survivor.attempt(do="go on")
