@@ -14,23 +14,22 @@ from godot_marl.calls import broken_reply_error, closed_error, reset_needed_erro
 from godot_marl.codec import JOINED, LEFT, NO_ORDER, OBSERVED, RESET, RESET_IF_OVER, TERMINATED, TRUNCATED, Reply
 from godot_marl.frames import FrameSaver
 from godot_marl.options import Game, Options
-from godot_marl.pool import ResetPart, StepPart, WorkerPool
+from godot_marl.pool import ResetPart, WorkerPool
 from godot_marl.protocol import SceneDescription
 from godot_marl.reply_rows import ReplyRows
 from godot_marl.restarts import RestartingPool
+from godot_marl.row_order import NO_ROWS, RowOrder
 from godot_marl.rows import Array, RowPlan, join, map_batch, rows_of
 from godot_marl.seeds import ArenaSeeds
 from godot_marl.transitions import Transition
 from godot_marl.turn import Turn, in_turn
 
-_NONE = np.zeros(0, np.int64)
-
 
 class Batch:
     """The arenas of several workers, whose agents share one policy, stepped together.
 
-    A row is one agent of one arena of one worker, in this order: worker, arena, slot. An arena that is over is reset
-    within the step, or, in a scene whose bridge has `settle_frames`, in the next one.
+    What a row is, `RowOrder` says. An arena that is over is reset within the step, or, in a scene whose bridge has
+    `settle_frames`, in the next one.
 
     Args:
         game: A project folder, an exported executable, or a .pck file.
@@ -83,10 +82,11 @@ class Batch:
         options = self.options
         self._workers = processes
         self._copies = copies
-        self.arenas = copies * processes
+        self._order = RowOrder(processes, copies, len(self.scene.agents))
+        self.arenas = self._order.arenas
         self._savers = FrameSaver.of_arenas(options.render_path, self.arenas)
-        self.slots = len(self.scene.agents)
-        self.rows = self.arenas * self.slots
+        self.slots = self._order.slots
+        self.rows = self._order.rows
         agent = self.scene.agents[0]
         self._actions = RowPlan(agent.action_space)
         self._replies = ReplyRows(self.scene, options, copies, self.rows)
@@ -165,7 +165,7 @@ class Batch:
         self._replies.check_observations(replies)
         transition = self._replies.transition(replies)
         transition.infos = self._replies.infos(replies)
-        transition.seeds = np.where(self._alive, np.repeat(episode_seeds, self.slots), -1)
+        transition.seeds = np.where(self._alive, self._order.for_rows(episode_seeds), -1)
         self._remember(transition)
         self._was_reset = True
         return transition
@@ -193,7 +193,7 @@ class Batch:
         self._orders = self._next_orders()
         marks = self._alive.view(np.uint8)
         self._was_reset = False
-        self._pool.begin_step(self._parts(sections, marks))
+        self._pool.begin_step(self._order.parts(sections, marks, self._orders, self._seeds.next))
         self._was_reset = True
         self._is_pending = True
 
@@ -209,22 +209,6 @@ class Batch:
         orders[self._resetting] = NO_ORDER
         return orders
 
-    def _parts(self, sections: dict[str, Array], marks: Array) -> list[StepPart]:
-        """What each worker has of the rows and arenas."""
-        orders = self._orders
-        if self._workers == 1:
-            return [(sections, marks, orders, self._seeds.next)]
-        rows, arenas = self._copies * self.slots, self._copies
-        return [
-            (
-                {name: section[worker * rows : (worker + 1) * rows] for name, section in sections.items()},
-                marks[worker * rows : (worker + 1) * rows],
-                orders[worker * arenas : (worker + 1) * arenas],
-                self._seeds.next[worker * arenas : (worker + 1) * arenas],
-            )
-            for worker in range(self._workers)
-        ]
-
     @in_turn
     def receive(self) -> Transition:
         """Wait for what the step brought.
@@ -239,19 +223,19 @@ class Batch:
         self._is_pending = False
         self._was_reset = False
         replies = self._pool.finish_step()
-        lost = _NONE
+        lost = NO_ROWS
         if self._pool.lost:
-            lost = self._arenas_of(self._pool.lost)
+            lost = self._order.arenas_of(self._pool.lost)
             # In these no episode begins now, whatever they were asked.
             self._resetting[lost] = False
         transition = self._transition(replies, lost)
-        transition.restarted = self._rows_of(lost)
+        transition.restarted = self._order.rows_of(lost)
         self._was_reset = True
         return transition
 
     def lost_reply(self, worker: int, following: Reply | None) -> Reply:
         """The reply of a worker that was lost in a step: its episodes are cut off where they were."""
-        rows = self._rows_of(self._arenas_of([worker]))
+        rows = self._order.rows_of(self._order.arenas_of([worker]))
         observations = rows_of(self._last_observations, rows)
         masks = None if self._last_masks is None else self._last_masks[rows]
         return self._replies.cut_off(observations, masks, self._alive[rows], following)
@@ -276,14 +260,14 @@ class Batch:
             return transition
         flags = _joined([reply.flags for reply in replies])
         observed = (flags & OBSERVED).astype(bool)
-        active, began = self._alive, np.repeat(self._resetting, self.slots)
+        active, began = self._alive, self._order.for_rows(self._resetting)
         joined = observed & ~active
         if (joined & ~began & ((flags & JOINED) == 0)).any() or (active & ~observed & ((flags & LEFT) == 0)).any():
             raise broken_reply_error("the flags of the slots", str(flags.tolist())[:200])
         transition.active = active
         transition.terminations = (flags & TERMINATED).astype(bool)
         transition.truncations = (flags & TRUNCATED).astype(bool)
-        over_time = np.repeat(self._orders == RESET, self.slots) & active
+        over_time = self._order.for_rows(self._orders == RESET) & active
         transition.truncations |= over_time & ~transition.terminations
         ended = transition.terminations | transition.truncations
         self._alive = observed & ~ended
@@ -304,26 +288,14 @@ class Batch:
                 self._take_next(transition, replies)
         else:
             ended = (active | observed) & ~self._alive
-            over = self._any_of_arena(ended) & ~self._any_of_arena(self._alive) | (self._orders == RESET)
+            over = self._order.any_of_arena(ended) & ~self._order.any_of_arena(self._alive) | (self._orders == RESET)
             self._resetting = over & (self._orders != NO_ORDER)
             self._resetting[lost] = True
-            self._alive[np.repeat(self._resetting, self.slots)] = False
+            self._alive[self._order.for_rows(self._resetting)] = False
         self._is_resetting = bool(self._resetting.any())
         self._is_everybody_alive = bool(self._alive.all())
         self._remember(transition)
         return transition
-
-    def _arenas_of(self, workers: Sequence[int]) -> Array:
-        """The arenas of these workers."""
-        return (np.asarray(workers)[:, None] * self._copies + np.arange(self._copies)).ravel()
-
-    def _rows_of(self, arenas: Array) -> Array:
-        """The rows of these arenas."""
-        return (arenas[:, None] * self.slots + np.arange(self.slots)).ravel() if len(arenas) else _NONE
-
-    def _any_of_arena(self, rows: Array) -> Array:
-        """For each arena whether it is true of one of its rows."""
-        return np.asarray(rows.reshape(self.arenas, self.slots).any(axis=1))
 
     def _is_quiet(self, replies: list[Reply]) -> bool:
         """True if everybody took part in the step, and nobody came, left, ended or was reset."""
@@ -338,7 +310,7 @@ class Batch:
         arenas = np.array(
             [worker * self._copies + arena for worker, reply in enumerate(replies) for arena in reply.reset]
         )
-        rows = self._rows_of(arenas)
+        rows = self._order.rows_of(arenas)
         parts = [reply.next for reply in replies if reply.next is not None]
         self._replies.check_observations(parts)
         first = join([self._replies.read(part) for part in parts])
@@ -357,10 +329,10 @@ class Batch:
         self._begin_episodes(transition, arenas)
 
     def _begin_episodes(self, transition: Transition, arenas: Array) -> None:
-        rows = self._rows_of(arenas)
+        rows = self._order.rows_of(arenas)
         transition.begun = arenas
         transition.seeds = np.full(self.rows, -1, np.int64)
-        transition.seeds[rows] = np.where(self._alive[rows], np.repeat(self._seeds.next[arenas], self.slots), -1)
+        transition.seeds[rows] = np.where(self._alive[rows], self._order.for_rows(self._seeds.next[arenas]), -1)
         self._steps[arenas] = 0
         self._seeds.draw(arenas.tolist())
 
