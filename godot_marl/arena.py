@@ -17,6 +17,7 @@ from godot_marl.actions import UsualActions, check_action
 from godot_marl.calls import check_seed, closed_error, reset_needed_error
 from godot_marl.codec import Reply
 from godot_marl.frames import FrameSaver
+from godot_marl.observations import check_state
 from godot_marl.options import Game, Options
 from godot_marl.outcomes import Books, Outcome
 from godot_marl.protocol import SceneDescription
@@ -136,6 +137,7 @@ class Arena:
         Raises:
             ResetNeededError: There was no reset yet.
             SceneError: The scene's root has no get_state().
+            InvalidObservationError: The state holds NaN, or an integer that its space does not have.
         """
         self.check_reset("state")
         if self.scene.state_space is None:
@@ -148,7 +150,10 @@ class Arena:
             )
         assert self._worker is not None
         assert self._reply is not None
-        return self._worker.layout.state(self._reply, 0)
+        state = self._worker.layout.state(self._reply, 0)
+        if self.options.checks:
+            check_state(self.scene.state_space, state)
+        return state
 
     # -- Episodes ------------------------------------------------------------------------------------------------------
 

@@ -53,6 +53,7 @@ def plan_launch(game: Game, options: Options) -> Launch:
         InvalidOptionError: Two options contradict each other.
         EngineError: No engine was found, or it is too old.
         GameImportError: Godot could not import the project.
+        NoBridgeError: The project lacks the addon that its scene names.
     """
     if options.command is not None:
         return _plan_command(game, options)
@@ -179,6 +180,7 @@ def _program_of(bundle: Path) -> Path:
 def _plan_project(folder: Path, options: Options) -> Launch:
     project = Project(folder)
     scene = project.scene_path(options.scene)
+    project.check_addon(scene)
     engine = ensure_engine(options.engine)
     project = project.imported(engine)
     command = [str(engine.path), "--path", str(project.folder), *_arguments(options, project.physics_fps)]

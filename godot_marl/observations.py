@@ -13,7 +13,7 @@ from gymnasium import spaces
 from godot_marl.codec import Layout, Reply
 from godot_marl.errors import InvalidObservationError
 from godot_marl.plans import SECTION_DTYPES
-from godot_marl.protocol import AgentDescription, SceneDescription
+from godot_marl.protocol import SceneDescription
 from godot_marl.spaces import leaves
 
 
@@ -57,13 +57,11 @@ class ObservationChecker:
         for place, space, value in leaves(agent.observation_space, observation):
             if _is_inside(space, value):
                 continue
-            if np.asarray(value).dtype.kind == "f" and np.isnan(value).any():
-                remedy = "Look for a division by zero, or for a vector of length zero that was normalized."
-                raise _error(agent, place, "numbers", _point_at(value, np.isnan(value)), remedy)
-            if not isinstance(space, spaces.Box):
-                remedy = "Answer a value of the space, or let get_observation_space() have room for it."
-                raise _error(agent, place, str(space), str(value), remedy)
-            if slot not in self._warned:
+            fault = _fault_of(space, value)
+            if fault is not None:
+                where = f"{agent.path}.get_observation()"
+                raise _error(f"The observation of agent {agent.name}{place}", where, fault)
+            if isinstance(space, spaces.Box) and slot not in self._warned:
                 self._warned.add(slot)
                 outside = _point_at(value, (value < space.low) | (value > space.high))
                 warnings.warn(
@@ -97,6 +95,18 @@ class ObservationChecker:
                     remedy="Look for a division by zero or a root of a negative number in get_reward().",
                 )
         return rewards
+
+
+def check_state(space: spaces.Space[Any], state: Any) -> None:
+    """Check what get_state of the scene's root answered. Outside the bounds of a box it may be.
+
+    Raises:
+        InvalidObservationError: It holds NaN, or an integer that its space does not have.
+    """
+    for place, leaf, value in leaves(space, state):
+        fault = None if _is_inside(leaf, value) else _fault_of(leaf, value)
+        if fault is not None:
+            raise _error(f"The state{place}", "get_state() of the scene's root", fault)
 
 
 class _Section:
@@ -133,7 +143,7 @@ class _Section:
 
     def outside(self, row: np.ndarray[Any, Any]) -> Sequence[int]:
         """The slots that have an element outside its range, or one that is NaN."""
-        # The state, which nobody checks, lies behind the observations.
+        # The state lies behind the observations. It is checked where it is asked for.
         row = row[: self._width]
         inside = row == row if self._is_unbounded else (row >= self.low) & (row <= self.high)
         # A search through bytes costs less than a reduction.
@@ -201,11 +211,18 @@ def _point_at(value: Any, wrong: Any) -> str:
     return f"{elements[first]} at {index}{more}"
 
 
-def _error(agent: AgentDescription, place: str, expected: str, got: str, remedy: str) -> InvalidObservationError:
+def _fault_of(space: spaces.Space[Any], value: Any) -> tuple[str, str, str] | None:
+    """What was expected of a value outside its space, what it is, and what to do; None if it is out of bounds only."""
+    if np.asarray(value).dtype.kind == "f" and np.isnan(value).any():
+        remedy = "Look for a division by zero, or for a vector of length zero that was normalized."
+        return "numbers", _point_at(value, np.isnan(value)), remedy
+    if isinstance(space, spaces.Box):
+        return None
+    return str(space), str(value), "Answer a value of the space, or let the space have room for it."
+
+
+def _error(what: str, where: str, fault: tuple[str, str, str]) -> InvalidObservationError:
+    expected, got, remedy = fault
     return InvalidObservationError(
-        f"The observation of agent {agent.name}{place} is not in its space.",
-        where=f"{agent.path}.get_observation()",
-        expected=expected,
-        got=got,
-        remedy=remedy,
+        f"{what} is not in its space.", where=where, expected=expected, got=got, remedy=remedy
     )

@@ -119,6 +119,7 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
         Raises:
             ResetNeededError: There was no reset yet.
             SceneError: The scene's root has no get_state().
+            InvalidObservationError: The state holds NaN, or an integer that its space does not have.
         """
         return self._arena.state()
 

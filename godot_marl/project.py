@@ -15,7 +15,7 @@ from filelock import FileLock
 from godot_marl.addon import copy_to_cache
 from godot_marl.cache import cache_dir
 from godot_marl.engine import Engine, run_headless
-from godot_marl.errors import GameImportError, GameNotFoundError
+from godot_marl.errors import GameImportError, GameNotFoundError, NoBridgeError
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +23,7 @@ _IMPORT_TIMEOUT = 600.0
 _STAMP = Path(".godot") / "godot_marl_import"
 _REFERENCE = re.compile(r'"\*?res://([^"]+)"')
 _BRIDGE = re.compile(r"marl_bridge\.gd|\bMarlBridge\b")
+_BRIDGE_SCRIPT = "addons/godot_marl/marl_bridge.gd"
 
 
 def check_path(path: Path) -> Path:
@@ -118,6 +119,24 @@ class Project:
         if scene.startswith("uid://"):
             return True
         return any(text is None or _BRIDGE.search(text) for text in self._texts_of(scene))
+
+    def check_addon(self, scene: str) -> None:
+        """Check that the addon is where the scene looks for it: Godot would run the scene without its scripts.
+
+        Raises:
+            NoBridgeError: The scene names the bridge's script, and the project has no such file.
+        """
+        if scene.startswith("uid://") or (self.folder / _BRIDGE_SCRIPT).is_file():
+            return
+        if any(f"res://{_BRIDGE_SCRIPT}" in text for text in self.texts_of(scene)):
+            raise NoBridgeError(
+                "The project has no godot-marl addon.",
+                where=f"{self.folder} ({scene})",
+                expected=f"{_BRIDGE_SCRIPT}, which the scene names",
+                got="no such file",
+                remedy=f'Bring it with `godot-marl addon install "{self.folder}"`. The examples that come with this '
+                "package are used by their names: `godot-marl train cartpole`, `godot_marl.envs.cartpole_v0`.",
+            )
 
     def texts_of(self, scene: str) -> Iterator[str]:
         """The text of a scene, and of all scripts, scenes and resources that it names, however indirectly."""

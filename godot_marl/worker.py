@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import secrets
 import time
@@ -30,6 +31,8 @@ _START_TIMEOUT = 60.0
 _START_TIMEOUT_BY_HAND = 300.0
 # How long a game may run without connecting when nothing in its scene names the bridge.
 _NO_BRIDGE_TIMEOUT = 5.0
+# How long it may go on after a script failed to be read: time to say what else is wrong, and no more.
+_BROKEN_TIMEOUT = 1.0
 # How long an answer may take to read that had come while Python did something else.
 _LATE_PATIENCE = 0.5
 # How long a person may think about one step: a week, so that nobody is hurried. Closing the window ends the wait.
@@ -152,13 +155,18 @@ class Worker:
 
     def _accept(self, listener: Listener, deadline: float) -> Link:
         begin = time.monotonic()
+        pointless = math.inf if self._may_have_bridge else begin + _NO_BRIDGE_TIMEOUT
 
         def check() -> None:
+            nonlocal pointless
             if self._process is None:
                 return
             if self._process.is_over:
                 raise self._exit_error("before it connected", listener.reason)
-            if not self._may_have_bridge and time.monotonic() - begin > _NO_BRIDGE_TIMEOUT:
+            if self._process.fresh_output() and self._parse_error() is not None:
+                # If it did connect, the handshake would end with the same error.
+                pointless = min(pointless, time.monotonic() + _BROKEN_TIMEOUT)
+            if time.monotonic() > pointless:
                 raise TimeoutError
 
         try:

@@ -362,6 +362,15 @@ def test_scene_that_cannot_be_used(make: MakeEnv, scenes: Path, scene: str, mark
     assert leaves_nothing(mark)
 
 
+@pytest.mark.timeout(60)
+def test_a_script_that_would_have_made_the_bridge_is_told_long_before_the_deadline(make: MakeEnv, mark: str) -> None:
+    env = make("broken/parse_error_in_root", start_timeout=100)
+    with pytest.raises(errors.ScriptError) as raised:
+        env.reset(seed=1)
+    assert raised.value.where == "res://broken/parse_error_in_root.gd:7"
+    assert leaves_nothing(mark)
+
+
 def test_scene_without_bridge(make: MakeEnv, scenes: Path, mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "_NO_BRIDGE_TIMEOUT", 1.0)
     env = make("no_bridge")

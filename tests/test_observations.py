@@ -11,7 +11,7 @@ from gymnasium import spaces
 
 from godot_marl.codec import Layout, Reply
 from godot_marl.errors import InvalidObservationError
-from godot_marl.observations import ObservationChecker, ObservationOutOfBoundsWarning
+from godot_marl.observations import ObservationChecker, ObservationOutOfBoundsWarning, check_state
 from godot_marl.protocol import AgentDescription, SceneDescription
 from godot_marl.spaces import to_wire
 
@@ -95,6 +95,26 @@ def test_nan_is_an_error_even_after_the_warning() -> None:
         checker.check(0, floats(2.0, 0.0))
     with pytest.raises(InvalidObservationError):
         checker.check(0, floats(2.0, np.nan))
+
+
+@pytest.mark.parametrize(
+    ("state", "place", "got"),
+    [
+        ({"ball": floats(0.0, np.nan), "turn": 0}, "['ball']", "nan at [1]"),
+        ({"ball": floats(0.0, 0.0), "turn": 2}, "['turn']", "2"),
+    ],
+)
+def test_a_state_that_is_not_in_its_space_is_an_error_with_its_place(state: Any, place: str, got: str) -> None:
+    space = spaces.Dict({"ball": BOX, "turn": spaces.Discrete(2)})
+    with pytest.raises(InvalidObservationError) as error:
+        check_state(space, state)
+    assert str(error.value).startswith(f"The state{place} is not in its space.")
+    assert error.value.where == "get_state() of the scene's root"
+    assert error.value.got == got
+
+
+def test_a_state_may_be_out_of_bounds() -> None:
+    check_state(BOX, floats(9.0, np.inf))
 
 
 def test_rewards_are_python_numbers_in_the_order_of_the_slots_asked_for() -> None:

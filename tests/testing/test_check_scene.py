@@ -13,7 +13,7 @@ from godot_marl.testing import PARTS, Finding, Level, Report, check_scene
 pytestmark = pytest.mark.godot
 
 STEPS = 30
-PLAYS = r"ok       plays        30 steps of random actions in 3 episodes, (\d+) times as fast as real time\."
+PLAYS = r"ok       plays        30 steps of random actions in 3 episodes, up to (\d+) times as fast as real time\."
 
 
 def check(scenes: Path, scene: str, *parts: str) -> Report:

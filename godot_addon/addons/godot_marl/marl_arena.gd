@@ -25,8 +25,7 @@ var _changes: MarlChanges
 var _presence: MarlPresence
 var _has_infos := false
 var _has_reset := false
-var _bodies_3d: Array[Node] = []
-var _bodies_2d: Array[Node] = []
+var _bodies := MarlBodies.new()
 
 
 ## The agents below [param arena_root], who come and go as [param changes] tells.
@@ -101,7 +100,9 @@ func begin(episode_seed: int, options: Dictionary) -> MarlProblem:
 	for agent in agents:
 		if agent:
 			agent.begin(episode_seed)
-	_flush_transforms()
+	if not _presence.is_fresh:
+		_bodies.find(root)
+	_bodies.flush_transforms()
 	return null
 
 
@@ -123,9 +124,9 @@ func is_alive() -> bool:
 	return false
 
 
-## True if no agent or state needs more than a list of float32 numbers, and a reward.
+## True if no agent needs more than a list of float32 numbers, and a reward.
 func is_plain() -> bool:
-	if has_turns or state.exists() or _has_infos or not people.is_empty():
+	if has_turns or _has_infos or not people.is_empty():
 		return false
 	for slot in get_slots():
 		if slot.group_size or slot.mask_size > 0 or not slot.observation_plan.is_f32():
@@ -165,7 +166,7 @@ func observe(reply: MarlReply, first: bool) -> MarlProblem:
 				turns.append(agent)
 				reply.flags[-1] |= MarlReply.Flag.TURN
 	if has_turns and living > 0 and turns.size() != 1:
-		return _turn_problem(turns)
+		return MarlTurns.problem_of(agents, turns)
 	if not first:
 		people.add_infos(infos)
 	reply.infos.append(infos)
@@ -174,15 +175,7 @@ func observe(reply: MarlReply, first: bool) -> MarlProblem:
 
 ## True while agents that take turns live, and it is nobody's turn. Asks is_done once more.
 func is_between_turns() -> bool:
-	if not has_turns:
-		return false
-	var somebody_lives := false
-	for agent in agents:
-		if agent and agent.live and not agent.is_gone() and not agent.is_over():
-			somebody_lives = true
-			if agent.is_turn():
-				return false
-	return somebody_lives
+	return has_turns and MarlTurns.is_between(agents)
 
 
 ## Adds empty slots for an arena that has no part in a reply.
@@ -212,7 +205,7 @@ func _look_up_agents(episode_seed: int) -> MarlProblem:
 	if _presence.is_fresh and not _has_reset and not agents.any(_is_gone):
 		_presence.begin_again(episode_seed)
 		return null
-	_find_bodies()
+	_bodies.find(root)
 	var found := MarlDiscovery.new(root, _presence.names_by_node())
 	if found.problem and not _may_be_empty(found.problem):
 		return found.problem
@@ -227,34 +220,3 @@ static func _is_gone(agent: MarlAgent) -> bool:
 # An arena that declares agents that come later may have none yet.
 func _may_be_empty(problem: MarlProblem) -> bool:
 	return problem.code == "no_agent" and root.has_method("get_possible_agents")
-
-
-func _turn_problem(turns: Array[MarlAgent]) -> MarlProblem:
-	var paths: PackedStringArray = []
-	for agent in turns if turns else agents:
-		if agent and agent.live:
-			paths.append(agent.path)
-	return MarlProblem.new(
-		"turn",
-		"It is the turn of several agents." if turns else "It is nobody's turn.",
-		".is_turn(), ".join(paths) + ".is_turn()",
-		"exactly one live agent that answers true" + ("" if turns else " within turn_timeout"),
-		"true from %d of them" % turns.size(),
-		"Let the scene's rules make it the turn of one agent until the episode is over."
-	)
-
-
-# Physics sees a node's new place only once its transform is flushed, which Godot does at the end
-# of the frame; ray casts and the first observation come sooner.
-func _flush_transforms() -> void:
-	if not _presence.is_fresh:
-		_find_bodies()
-	for node in _bodies_3d:
-		(node as Node3D).force_update_transform()
-	for node in _bodies_2d:
-		(node as Node2D).force_update_transform()
-
-
-func _find_bodies() -> void:
-	_bodies_3d = root.find_children("*", "CollisionObject3D", true, false)
-	_bodies_2d = root.find_children("*", "CollisionObject2D", true, false)

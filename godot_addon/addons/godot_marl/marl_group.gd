@@ -13,12 +13,7 @@ const COUNT := "get_agent_count"
 var fault: MarlProblem
 
 var _observations: MarlGroupPlan
-# By agent: 1 while its episode goes on; and the same as runs.
-var _living: PackedByteArray = []
-var _runs: PackedInt32Array = []
-# What is_done and is_truncated answered last: who ended by then is not looked at again.
-var _done: PackedByteArray = []
-var _truncated: PackedByteArray = []
+var _life := MarlGroupLife.new()
 # What was wrong with the last answer that a method of ours took.
 var _fault: MarlProblem
 var _numbers: Array[float] = []
@@ -63,17 +58,12 @@ func make_slots(into: Array[MarlSlot], configuration: Dictionary) -> MarlProblem
 func begin(episode_seed: int) -> void:
 	super(episode_seed)
 	_observations = MarlGroupPlan.of_agents(slot.observation_space, span)
-	_living.resize(span)
-	_living.fill(1)
-	_runs = [0, span]
-	_done.resize(span)
-	_done.fill(0)
-	_truncated = _done.duplicate()
+	_life.begin(span)
 
 
 func observe_first(reply: MarlReply, infos: Dictionary) -> MarlProblem:
 	reply.rewards.resize(reply.rewards.size() + span)
-	reply.flags.append_array(_living)
+	reply.flags.append_array(_life.living)
 	var problem := _observe(reply)
 	return problem if problem else _add_mask_and_info(reply, infos)
 
@@ -86,24 +76,17 @@ func observe(reply: MarlReply, infos: Dictionary) -> MarlProblem:
 		return problem
 	_fault = null
 	var done := _ask_marks("end", "is_done", 1)
-	var truncated := _truncated
+	var truncated := _life.truncated
 	if has_truncated and _fault == null:
 		truncated = _ask_marks("end", "is_truncated", 1)
 	if _fault:
 		return _fault
-	if done == _done and truncated == _truncated:
-		reply.flags.append_array(_living)
+	if not _life.has_endings(done, truncated):
+		reply.flags.append_array(_life.living)
 		return _add_mask_and_info(reply, infos)
-	# Copies: the scene may go on writing into what it answered.
-	_done = done.duplicate()
-	_truncated = truncated.duplicate()
-	var flags := _living.duplicate()
-	_raise(flags, done, MarlReply.Flag.TERMINATED)
-	_raise(flags, truncated, MarlReply.Flag.TRUNCATED)
-	reply.flags.append_array(flags)
+	reply.flags.append_array(_life.end(done, truncated))
 	problem = _add_mask_and_info(reply, infos)
-	_runs = MarlGroupPlan.runs_of(_living)
-	live = not _runs.is_empty()
+	live = _life.bury()
 	return problem
 
 
@@ -111,11 +94,10 @@ func observe(reply: MarlReply, infos: Dictionary) -> MarlProblem:
 ## and answers true.
 func skip(reply: MarlReply, first: bool) -> bool:
 	var flags := PackedByteArray()
-	flags.resize(span)
 	var have_left := live and not first
 	if have_left:
-		for i in span:
-			flags[i] = _living[i] * (MarlReply.Flag.TERMINATED | MarlReply.Flag.LEFT)
+		flags = _life.leave()
+	flags.resize(span)
 	live = false
 	reply.rewards.resize(reply.rewards.size() + span)
 	reply.flags.append_array(flags)
@@ -130,9 +112,9 @@ func is_plain() -> bool:
 
 func is_over() -> bool:
 	var done := _ask_marks("end", "is_done", 1)
-	var truncated := _ask_marks("end", "is_truncated", 1) if has_truncated else _truncated
+	var truncated := _ask_marks("end", "is_truncated", 1) if has_truncated else _life.truncated
 	for i in span:
-		if _living[i] and not (done[i] or truncated[i]):
+		if _life.living[i] and not (done[i] or truncated[i]):
 			return false
 	return true
 
@@ -150,7 +132,7 @@ func problem_of(code: String, method: String, expected: String, got: Variant) ->
 
 func _observe(reply: MarlReply) -> MarlProblem:
 	var answer: Variant = node.call("get_observation")
-	var is_whole := _is_whole()
+	var is_whole := _life.is_whole()
 	var into := reply.observations if is_whole else _scratch
 	if not is_whole:
 		_scratch.clear()
@@ -163,7 +145,7 @@ func _observe(reply: MarlReply) -> MarlProblem:
 		MarlGroupPlan.append_runs(
 			reply.observations.to_list()[section],
 			_scratch.to_list()[section],
-			_runs,
+			_life.runs,
 			slot.observation_plan.size,
 			span
 		)
@@ -182,10 +164,10 @@ func _add_rewards(reply: MarlReply) -> MarlProblem:
 		rewards = PackedFloat64Array(_numbers)
 	if rewards.size() != span:
 		return problem_of("reward", "get_reward", "%d numbers" % span, answer)
-	if _is_whole():
+	if _life.is_whole():
 		reply.rewards.append_array(rewards)
 	else:
-		MarlGroupPlan.append_runs(reply.rewards, rewards, _runs, 1, span)
+		MarlGroupPlan.append_runs(reply.rewards, rewards, _life.runs, 1, span)
 	return null
 
 
@@ -195,7 +177,7 @@ func _add_mask_and_info(reply: MarlReply, infos: Dictionary) -> MarlProblem:
 		var mask := _ask_marks("action_mask", "get_action_mask", slot.mask_size)
 		if _fault:
 			return _fault
-		MarlGroupPlan.append_runs(reply.masks, mask, _runs, slot.mask_size, span)
+		MarlGroupPlan.append_runs(reply.masks, mask, _life.runs, slot.mask_size, span)
 	return _add_infos(infos) if has_info else null
 
 
@@ -205,8 +187,8 @@ func _add_infos(infos: Dictionary) -> MarlProblem:
 	if not answer is Array or (answer as Array).size() != span:
 		return problem_of("info", "get_info", expected, answer)
 	var list: Array = answer
-	for i in range(0, _runs.size(), 2):
-		for index in range(_runs[i], _runs[i + 1]):
+	for i in range(0, _life.runs.size(), 2):
+		for index in range(_life.runs[i], _life.runs[i + 1]):
 			if not list[index] is Dictionary:
 				return problem_of("info", "get_info", expected, answer)
 			if not (list[index] as Dictionary).is_empty():
@@ -230,26 +212,12 @@ func _ask_marks(code: String, method: String, width: int) -> PackedByteArray:
 		marks = PackedByteArray(answer as Array)
 	if marks.size() == size and marks.count(0) + marks.count(1) != size:
 		var relevant := PackedByteArray()
-		MarlGroupPlan.append_runs(relevant, marks, _runs, width, span)
+		MarlGroupPlan.append_runs(relevant, marks, _life.runs, width, span)
 		marks = relevant
 	if marks.size() != size or marks.count(0) + marks.count(1) != size:
 		var shape := str(span) if width == 1 else "%d x %d" % [span, width]
 		_fault = problem_of(code, method, "%s times 0 or 1" % shape, answer)
 	return marks
-
-
-# Raises [param flag] for those who end now, for whom [param marks] has a 1.
-func _raise(flags: PackedByteArray, marks: PackedByteArray, flag: int) -> void:
-	var index := marks.find(1)
-	while index >= 0:
-		if flags[index]:
-			flags[index] |= flag
-			_living[index] = 0
-		index = marks.find(1, index + 1)
-
-
-func _is_whole() -> bool:
-	return _runs.size() == 2 and _runs[1] - _runs[0] == span
 
 
 func _problem_of_observation(wrong: PackedStringArray) -> MarlProblem:

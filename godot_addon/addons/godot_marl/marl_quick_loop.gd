@@ -26,7 +26,15 @@ var _arena_of: PackedInt32Array = []
 var _is_current := false
 
 
-## For [param arenas], all of which must be plain. [param changed] is that of their [MarlChanges].
+## True if all of [param arenas] are plain. The state of an arena comes after its agents, so that
+## only a single arena may have one.
+static func can_ask(arenas: Array[MarlArena]) -> bool:
+	if arenas.size() > 1 and arenas[0].state.exists():
+		return false
+	return arenas.all(func(arena: MarlArena) -> bool: return arena.is_plain())
+
+
+## For [param arenas], which it can ask. [param changed] is that of their [MarlChanges].
 func _init(arenas: Array[MarlArena], changed: PackedByteArray) -> void:
 	_arenas = arenas
 	_changed = changed
@@ -159,7 +167,7 @@ func observe(reply: MarlReply) -> MarlProblem:
 	reply.rewards = rewards
 	reply.flags = flags
 	reply.observations.f32 = packed
-	return fault
+	return fault if fault else _arenas[0].state.observe(_arenas[0].root, reply)
 
 
 func _end(i: int) -> void:

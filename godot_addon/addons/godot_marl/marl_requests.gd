@@ -60,7 +60,7 @@ func configure(configuration: Dictionary, bridge: MarlBridge) -> MarlProblem:
 		plans.append(MarlGroupPlan.of_slot(space, agent.group_size))
 	_layout = MarlLayout.new(arenas.size(), plans)
 	longest_message = _layout.get_longest_step() + MarlControl.LONGEST_TEXT
-	if arenas.all(func(arena: MarlArena) -> bool: return arena.is_plain()):
+	if MarlQuickLoop.can_ask(arenas):
 		_quick_loop = MarlQuickLoop.new(arenas, _changes.any)
 	return null
 
@@ -100,8 +100,13 @@ func reset(message: Dictionary) -> MarlProblem:
 	for entry: Variant in message.get("arenas", []):
 		var index := _arena_index(entry)
 		if index < 0:
-			return _problem(
-				"protocol", "A reset names no arena of this game.", "reset", "an arena", str(entry)
+			return MarlProblem.new(
+				"protocol",
+				"A reset names no arena of this game.",
+				"reset",
+				"an arena",
+				str(entry),
+				""
 			)
 		var wish: Dictionary = entry
 		var episode_seed := str(wish.get("seed")).to_int()
@@ -243,9 +248,3 @@ func _arena_index(entry: Variant) -> int:
 	if not (index is float or index is int) or index < 0 or index >= arenas.size():
 		return -1
 	return int(index as float)
-
-
-static func _problem(
-	code: String, what: String, where: String, expected: String, got: String, remedy: String = ""
-) -> MarlProblem:
-	return MarlProblem.new(code, what, where, expected, got, remedy)

@@ -21,9 +21,9 @@ var _link: MarlLink
 var _logger: MarlLogger
 var _requests := MarlRequests.new()
 var _patience := MarlPatience.new()
+var _pause: MarlPause
 var _phase := Phase.CONNECTING
 var _blocking := false
-var _has_paused := false
 var _has_people := false
 var _frames_to_show := 0
 var _frames_left := 0
@@ -38,6 +38,7 @@ func _init(bridge: MarlBridge, link: MarlLink, logger: MarlLogger) -> void:
 	_bridge = bridge
 	_link = link
 	_logger = logger
+	_pause = MarlPause.new(bridge.get_tree())
 	_requests.step_length = bridge.step_length
 	# A window stays alive while it waits; without one nothing happens until Python answers.
 	_blocking = DisplayServer.get_name() == "headless"
@@ -50,7 +51,7 @@ func pass_frame() -> void:
 		return
 	if _frames_to_show > 0:
 		_frames_to_show -= 1
-		_set_paused(true)
+		_pause.switch(true)
 		return
 	if _phase == Phase.STEPPING or _phase == Phase.SETTLING:
 		if _frames_left > 0:
@@ -64,7 +65,7 @@ func pass_frame() -> void:
 	_patience.begin()
 	while not _advance():
 		if not _blocking and _patience.get_waited_usec() > _WINDOW_PATIENCE_USEC:
-			_set_paused(true)
+			_pause.switch(true)
 			return
 		if not _patience.is_awake():
 			# A headless game sleeps until Python wants something: it takes nothing from a trainer.
@@ -77,17 +78,10 @@ func pass_frame() -> void:
 		_count_frame()
 
 
-# The tree's pause belongs to the scene, save where a window waits for Python.
-func _set_paused(paused: bool) -> void:
-	if paused != _has_paused:
-		_has_paused = paused
-		_bridge.get_tree().paused = paused
-
-
 func _count_frame() -> void:
 	if _has_people and _phase == Phase.STEPPING and not _ask_people():
 		return
-	_set_paused(false)
+	_pause.switch(false)
 	if _phase == Phase.STEPPING and _report(_requests.begin_frame(_frames_left)):
 		return
 	_frames_left -= 1
@@ -103,7 +97,7 @@ func _ask_people() -> bool:
 		return false
 	if not _requests.is_undecided():
 		return true
-	_set_paused(true)
+	_pause.switch(true)
 	_advance()
 	return false
 
