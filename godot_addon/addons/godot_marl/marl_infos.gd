@@ -44,12 +44,16 @@ static func _is_plain(value: Variant, depth: int) -> bool:
 		return false
 	if value is Dictionary:
 		for key: Variant in value:
-			if not (key is String or key is StringName) or not _is_plain(value[key], depth + 1):
+			var member: Variant = value[key]
+			if not (key is String or key is StringName):
+				return false
+			# Mostly it is a leaf, which costs no call here.
+			if not _LEAVES >> typeof(member) & 1 and not _is_plain(member, depth + 1):
 				return false
 		return true
 	if value is Array:
 		for item: Variant in value:
-			if not _is_plain(item, depth + 1):
+			if not _LEAVES >> typeof(item) & 1 and not _is_plain(item, depth + 1):
 				return false
 		return true
 	return false
