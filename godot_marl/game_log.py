@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
@@ -9,6 +10,13 @@ _TAIL_BYTES = 16_384
 _TAIL_LINES = 40
 _LARGEST_LOG = 64 << 20
 _LARGEST_READ = 4 << 20
+
+
+class QuietFile(io.FileIO):
+    """Closes without a complaint when it is lost."""
+
+    def __del__(self) -> None:
+        self.close()
 
 
 class GameLog:
@@ -28,7 +36,7 @@ class GameLog:
         self.path = path
         path.touch()
         # Open all the time, because it is looked at in every step.
-        self._fresh = path.open("rb", buffering=0)
+        self._fresh = QuietFile(path, "rb")
         self._seen = 0
 
     def last_lines(self) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from godot_marl.errors import GameError, MissingDependencyError
-from godot_marl.game_log import GameLog
+from godot_marl.game_log import GameLog, QuietFile
 from godot_marl.keeper import Keeper
 
 logger = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class GameProcess:
         reading, writing = os.pipe()
         self._keeper = Keeper(io.FileIO(reading, "rb"), scratch)
         # The game ends with it. Nobody else has it, so that it ends with this object at the latest.
-        self._lifeline = _Lifeline(writing, "wb")
+        self._lifeline = QuietFile(writing, "wb")
         try:
             self._keeper.start()
             self._say(wish)
@@ -159,13 +159,6 @@ class GameProcess:
             self._keeper.join(_END_TIMEOUT)
         self._log.close()
         self._remove()
-
-
-class _Lifeline(io.FileIO):
-    """Closes without a complaint when it is lost: that is what it is for."""
-
-    def __del__(self) -> None:
-        self.close()
 
 
 def _remove(folder: str, owner: int) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 _Result = TypeVar("_Result")
+
+_LISTEN_SECONDS = 0.2
 
 
 def together(calls: Sequence[Callable[[], _Result]], name: str) -> list[_Result]:
@@ -27,9 +30,16 @@ def together(calls: Sequence[Callable[[], _Result]], name: str) -> list[_Result]
         threading.Thread(target=_call, args=(index, call, ends), name=f"{name} {index}", daemon=True).start()
     results = {}
     for _ in calls:
-        end = ends.get()
+        end = _next(ends)
         results[end.index] = end.result()
     return [results[index] for index in range(len(calls))]
+
+
+def _next(ends: queue.SimpleQueue[_End[_Result]]) -> _End[_Result]:
+    while True:
+        # Not for ever at once: on some systems, and in some notebooks, Ctrl-C ends no such wait.
+        with contextlib.suppress(queue.Empty):
+            return ends.get(timeout=_LISTEN_SECONDS)
 
 
 class _End(Generic[_Result]):

@@ -25,6 +25,9 @@ OURS = os.path.dirname(godot_marl.__file__) + os.sep
 # Where a start or an end is waited for.
 WATCHED = (OURS, threading.__file__)
 
+# In a few instructions of `threading.Condition.wait` Ctrl-C becomes "release unlocked lock".
+INTERRUPTIONS = (KeyboardInterrupt, RuntimeError)
+
 
 class Interrupter:
     """Raises KeyboardInterrupt in this thread, as Ctrl-C does, after some lines of code or some seconds."""
@@ -81,38 +84,50 @@ class Interrupter:
 def attempt(wish: dict[str, Any], kept: list[Any]) -> dict[str, Any]:
     """Do what is wished, and say how that ended. What there is then is kept, as in a notebook."""
     interrupter = Interrupter(wish.get("lines"), wish.get("seconds"), wish.get("again"), wish.get("within"))
-    result = {"interrupted": False, "owned": False}
-    env: Any = None
+    is_interrupted = False
     try:
-        if wish["do"] == "process":
+        try:
+            do(wish, kept, interrupter)
+        except INTERRUPTIONS as error:
+            is_interrupted = True
+            kept.insert(0, error)
+    except INTERRUPTIONS as error:
+        # The second one was so late.
+        kept.insert(0, error)
+    env = kept[-1] if kept else None
+    is_owned = isinstance(env, GodotParallelEnv) and env._arena._worker is not None
+    return {"interrupted": is_interrupted, "owned": is_owned, "lines": interrupter.lines}
+
+
+def do(wish: dict[str, Any], kept: list[Any], interrupter: Interrupter) -> None:
+    """Do what is wished; the environment, if there is one that can be used, is kept last."""
+    kept.append(None)
+    if wish["do"] == "process":
+        with interrupter:
+            GameProcess(["sleep", "1000"]).close(0.0)
+    elif wish["do"] == "vector":
+        with interrupter:
+            godot_marl.vector_env(wish["project"], scene="walker.tscn", processes=2).close()
+    else:
+        if wish["do"] == "import":
+            shutil.rmtree(Path(wish["project"]) / ".godot")
+        env = godot_marl.parallel_env(
+            wish["project"],
+            scene="walker.tscn",
+            render_mode="rgb_array" if wish["do"] == "display" else None,
+            render_size=(64, 48),
+        )
+        kept.append(env)
+        if wish["do"] == "close":
+            env.reset(seed=1)
+            process = env._arena._worker._process
+            if wish.get("stopped"):
+                os.kill(process.pid, signal.SIGSTOP)
             with interrupter:
-                GameProcess(["sleep", "1000"]).close(0.0)
-        elif wish["do"] == "vector":
-            with interrupter:
-                env = godot_marl.vector_env(wish["project"], scene="walker.tscn", processes=2)
                 env.close()
         else:
-            if wish["do"] == "import":
-                shutil.rmtree(Path(wish["project"]) / ".godot")
-            env = godot_marl.parallel_env(
-                wish["project"],
-                scene="walker.tscn",
-                render_mode="rgb_array" if wish["do"] == "display" else None,
-                render_size=(64, 48),
-            )
-            if wish["do"] == "close":
+            with interrupter:
                 env.reset(seed=1)
-                with interrupter:
-                    env.close()
-            else:
-                with interrupter:
-                    env.reset(seed=1)
-    except KeyboardInterrupt as error:
-        result["interrupted"] = True
-        kept.append(error)
-        result["owned"] = isinstance(env, GodotParallelEnv) and env._arena._worker is not None
-    kept.append(env)
-    return {**result, "lines": interrupter.lines}
 
 
 def main() -> None:

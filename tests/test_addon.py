@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from full_disk import full_disk
 
 from godot_marl import addon, resources
 from godot_marl.addon import copy_to_cache, install_addon, prepare_example
-from godot_marl.errors import GameError, GameNotFoundError
+from godot_marl.errors import CacheError, GameError, GameNotFoundError
 
 
 @pytest.fixture(autouse=True)
@@ -122,6 +124,31 @@ def test_the_import_cache_of_a_project_is_not_copied(project: Path) -> None:
 def test_a_copy_of_a_project_keeps_its_own_addons(project: Path) -> None:
     install_addon(project)
     assert (copy_to_cache(project) / "addons" / "godot_marl" / "plugin.cfg").is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files")
+def test_a_full_disk_leaves_no_half_a_copy_and_the_error_says_what_to_do(project: Path, cache: Path) -> None:
+    with full_disk(), pytest.raises(CacheError) as error:
+        copy_to_cache(project)
+    assert error.value.where == str(cache)
+    assert "File too large" in str(error.value.got)
+    assert "GODOT_MARL_CACHE" in str(error.value.remedy)
+    assert [path for path in cache.rglob("*") if path.is_dir() and path.name in ("game", project.name)] == []
+    assert list(cache.rglob(".copy-*")) == []
+    assert files_in(copy_to_cache(project)) == files_in(project)
+
+
+def test_a_cache_that_is_no_folder_is_an_error_that_names_it(cache: Path) -> None:
+    cache.write_text("no folder")
+    with pytest.raises(CacheError, match="GODOT_MARL_CACHE"):
+        prepare_example("cartpole")
+
+
+def test_what_a_killed_python_left_half_copied_is_removed(project: Path, cache: Path) -> None:
+    copy = copy_to_cache(project)
+    copy.rename(copy.with_name(".copy-half"))
+    assert copy_to_cache(project) == copy
+    assert list(cache.rglob(".copy-*")) == []
 
 
 def test_copies_at_the_same_time_are_one_copy(project: Path, cache: Path) -> None:

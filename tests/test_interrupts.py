@@ -14,7 +14,12 @@ import numpy as np
 import pytest
 from processes import MARK, becomes_true, marked, new_mark, signal_all
 
-pytestmark = [pytest.mark.godot, pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
+# The long form takes minutes.
+pytestmark = [
+    pytest.mark.godot,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
+]
 
 PROGRAM = Path(__file__).with_name("interrupting.py")
 # Other moments at each run; a failure names its own.
@@ -75,7 +80,7 @@ def test_a_process_that_is_interrupted_at_any_line_of_its_start_and_end_is_gone(
 ) -> None:
     total = survivor.attempt(do="process")["lines"]
     assert total > 60
-    for moment in moments(total, 400 if nightly else 12):
+    for moment in moments(total, 150 if nightly else 12):
         again = soon_again()
         survivor.attempt(do="process", lines=moment, again=again)
         assert survivor.leaves_nothing(), (moment, again)
@@ -89,7 +94,7 @@ def test_a_game_that_is_interrupted_while_it_starts_is_gone_and_can_be_started_a
     if do != "vector":
         survivor.attempt(do="go on")
     assert total > 200
-    for moment in moments(total, 60 if nightly else 4):
+    for moment in moments(total, 20 if nightly else 4):
         again = soon_again()
         end = survivor.attempt(do=do, project=str(scenes), lines=moment, again=again)
         # What an environment has that can go on with it is not lost.
@@ -103,10 +108,18 @@ def test_a_game_that_is_interrupted_while_it_ends_is_gone(survivor: Survivor, sc
     within = "Worker.close"
     total = survivor.attempt(do="close", project=str(scenes), within=within)["lines"]
     assert total > 30
-    for moment in moments(total, 60 if nightly else 4):
+    for moment in moments(total, 20 if nightly else 4):
         again = soon_again()
         survivor.attempt(do="close", project=str(scenes), lines=moment, again=again, within=within)
         assert survivor.leaves_nothing(), (moment, again)
+
+
+def test_a_game_that_does_not_end_by_itself_ends_when_its_close_is_interrupted(
+    survivor: Survivor, scenes: Path
+) -> None:
+    end = survivor.attempt(do="close", project=str(scenes), seconds=0.5, stopped=True)
+    assert end["interrupted"]
+    assert survivor.leaves_nothing()
 
 
 def test_an_import_that_is_interrupted_leaves_nothing_and_is_made_again(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from processes import LIMIT, MARK, becomes_true, leaves_nothing, marked, new_mark, signal_all
+from processes import LIMIT, MARK, again_and_again, becomes_true, leaves_nothing, marked, new_mark, signal_all
 
 from godot_marl import errors
 from godot_marl.parallel import GodotParallelEnv
@@ -172,6 +174,53 @@ def test_killed_supervisor_takes_the_game_along_and_python_hears_of_it(
     assert env.reset(seed=1)[0]
     env.close()
     assert leaves_nothing(mark)
+
+
+@pytest.mark.parametrize(("way", "render_mode"), [("close", "rgb_array"), ("step", "")])
+def test_stopped_supervisor_holds_nobody_up(
+    make: MakeEnv, monkeypatch: pytest.MonkeyPatch, way: str, render_mode: str
+) -> None:
+    mark = new_mark()
+    monkeypatch.setenv(MARK, mark)
+    env = make("walker", render_mode=render_mode or None, step_timeout=1.0)
+    env.reset(seed=1)
+    found = marked(mark)
+    signal_all(found["supervisor"], signal.SIGSTOP)
+    begin = time.monotonic()
+    if way == "close":
+        env.close()
+    else:
+        signal_all(found["game"], signal.SIGSTOP)
+        with pytest.raises(errors.GameTimeoutError):
+            env.step({"walker_0": 1})
+    # A second for the deadline, or for the game to end by itself, and two for all the rest.
+    assert time.monotonic() - begin < 3.0 + LIMIT
+    assert leaves_nothing(mark)
+    if way == "step":
+        assert env.reset(seed=1)[0]
+
+
+def test_lost_display_ends_the_game_at_once_and_the_error_names_it(
+    make: MakeEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = new_mark()
+    monkeypatch.setenv(MARK, mark)
+    env = make("walker", render_mode="rgb_array", render_size=(64, 48), step_timeout=20.0)
+    env.reset(seed=1)
+    env.render()
+    signal_all(marked(mark)["display"], signal.SIGKILL)
+    with pytest.raises(errors.GameExitedError) as raised:
+        again_and_again(lambda: env.step({"walker_0": 1}) if env.agents else env.reset())
+    error = raised.value
+    assert (
+        error.what
+        == "The virtual display of the game ended while Python was waiting for an answer, and the game with it."
+    )
+    assert re.match(r"the display :\d+ of /.*walker", str(error.where))
+    assert error.got == "an Xvfb that ended: ended by the signal SIGKILL"
+    assert leaves_nothing(mark)
+    env.reset(seed=1)
+    assert env.render() is not None
 
 
 def test_forgotten_environment_ends_its_game(make: MakeEnv, scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:

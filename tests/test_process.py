@@ -216,6 +216,24 @@ def test_what_a_game_left_behind_ends_when_the_game_does(start: Starter) -> None
     assert becomes_true(lambda: not is_running(int(game.output())), 2)
 
 
+def test_what_left_the_games_session_ends_with_it_too(start: Starter) -> None:
+    game = start("sh", "-c", f"setsid {SLEEP} 1000 & echo $!; wait")
+    assert becomes_true(lambda: game.output() != "", 10)
+    daemon = int(game.output())
+    assert becomes_true(lambda: os.getsid(daemon) == daemon, 10)
+    game.close(0.0)
+    assert not is_running(daemon)
+
+
+def test_a_place_that_cannot_be_written_is_a_game_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "file"))
+    with pytest.raises(GameError) as error:
+        GameProcess(["true"])
+    assert str(error.value.where).startswith(str(tmp_path / "file"))
+    assert "TMPDIR" in str(error.value.remedy)
+
+
 def test_nothing_stays_in_the_temporary_folder(start: Starter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     start("true").close()
@@ -273,6 +291,23 @@ def test_a_game_ends_when_its_supervisor_is_killed(start: Starter) -> None:
     assert game.wait(2)
     assert game.exit_status is None
     game.close()
+
+
+def test_what_left_the_games_session_ends_when_the_supervisor_is_killed(start: Starter) -> None:
+    game = start("sh", "-c", f"setsid {SLEEP} 1000 & echo $!; wait")
+    assert becomes_true(lambda: game.output() != "", 10)
+    daemon = int(game.output())
+    assert becomes_true(lambda: os.getsid(daemon) == daemon, 10)
+    os.kill(supervisor_of(pid_of(game)), signal.SIGKILL)
+    assert game.wait(2)
+    assert becomes_true(lambda: not is_running(daemon), 2)
+
+
+def test_a_lost_game_ends_though_nobody_closes_it(start: Starter) -> None:
+    game = GameProcess([SLEEP, "1000"])
+    pid = pid_of(game)
+    del game
+    assert becomes_true(lambda: not is_running(pid), 2)
 
 
 def test_ctrl_c_in_the_terminal_is_for_python_alone(start: Starter) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from godot_marl.engine import Engine
-from godot_marl.errors import GameImportError, GameNotFoundError, NoBridgeError
+from godot_marl.errors import CacheError, GameImportError, GameNotFoundError, NoBridgeError
 from godot_marl.project import Project
 
 SETTINGS = """config_version=5
@@ -267,6 +269,67 @@ def test_a_failed_import_says_what_the_engine_printed_and_is_tried_again(
             Project(folder).imported(godot.engine)
         assert "it broke" in str(error.value.got)
         assert error.value.where == str(folder)
+    assert len(godot.calls) == 2
+
+
+def test_an_import_without_end_ends_with_the_deadline(folder: Path, tmp_path: Path) -> None:
+    godot = FakeEngine(tmp_path, 'echo $$ > "$3/pid"; echo busy; exec sleep 1000')
+    with pytest.raises(GameImportError) as error:
+        Project(folder).imported(godot.engine, timeout=1.0)
+    assert "busy" in str(error.value.got)
+    assert "start_timeout=" in str(error.value.remedy)
+    assert not Path("/proc", (folder / "pid").read_text().strip()).exists()
+
+
+_HOLDER = """
+import sys, time
+from filelock import FileLock
+lock = FileLock(sys.argv[1])
+lock.acquire()
+print("held", flush=True)
+time.sleep(1000)
+"""
+
+
+def test_an_import_of_another_process_is_waited_for_until_the_deadline_or_its_death(
+    folder: Path, cache: Path, godot: FakeEngine
+) -> None:
+    Project(folder).imported(godot.engine)
+    (lock,) = (cache / "locks").iterdir()
+    with subprocess.Popen([sys.executable, "-c", _HOLDER, lock], stdout=subprocess.PIPE) as holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == b"held\n"
+            with pytest.raises(GameImportError) as error:
+                Project(folder).imported(godot.engine, timeout=0.2)
+            assert str(lock) in str(error.value.where)
+        finally:
+            holder.kill()
+    Project(folder).imported(godot.engine, timeout=10.0)
+
+
+def test_a_full_disk_of_the_cache_is_an_error_that_says_where(folder: Path, cache: Path, godot: FakeEngine) -> None:
+    cache.write_text("no folder")
+    with pytest.raises(CacheError) as error:
+        Project(folder).imported(godot.engine)
+    assert error.value.where == str(cache / "locks")
+    assert "GODOT_MARL_CACHE" in str(error.value.remedy)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_a_full_disk_of_the_project_is_an_error_that_says_where_and_is_tried_again(
+    folder: Path, tmp_path: Path
+) -> None:
+    stamp = folder / ".godot" / "godot_marl_import"
+    godot = FakeEngine(tmp_path, f'mkdir "$3/.godot" && ln -s /dev/full "{stamp}"; exit 0')
+    with pytest.raises(GameImportError) as error:
+        Project(folder).imported(godot.engine)
+    assert error.value.where == str(folder)
+    assert "No space left on device" in str(error.value.got)
+    assert "Make room there" in str(error.value.remedy)
+    stamp.unlink()
+    for _ in range(2):
+        Project(folder).imported(godot.engine)
     assert len(godot.calls) == 2
 
 
