@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from by_hand import ByHand
+from processes import MARK, new_mark
 from pyvirtualdisplay.display import Display
 
 import godot_marl
@@ -61,6 +62,15 @@ def scenes(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Path:
     install_addon(folder)
     Project(folder).imported(engine)
     return folder
+
+
+@pytest.fixture
+def mark(monkeypatch: pytest.MonkeyPatch) -> str:
+    """What all processes that the test starts have in their environment, and nobody else."""
+    value = new_mark()
+    monkeypatch.setenv(MARK, value)
+    monkeypatch.delenv("FAULT", raising=False)
+    return value
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Whatever a game sends, or does not: one error of the tree, in time, and then everything can begin again.
 
 The game is a program that speaks the protocol well until it does one thing wrong. Faults of the real engine are in
-`tests/test_faults.py`.
+`tests/test_lost_games.py`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from processes import MARK, leaves_nothing, new_mark
+from processes import leaves_nothing
 
 import godot_marl
 from godot_marl import errors
+
+pytestmark = pytest.mark.usefixtures("mark")
 
 GAME = Path(__file__).with_name("misbehaving_game.py")
 # The fault comes in step 3: what came before is right.
@@ -42,13 +44,6 @@ def start() -> Iterator[Start]:
     yield start_one
     for form in made:
         form.env.close()
-
-
-@pytest.fixture(autouse=True)
-def mark(monkeypatch: pytest.MonkeyPatch) -> str:
-    value = new_mark()
-    monkeypatch.setenv(MARK, value)
-    return value
 
 
 class Form:

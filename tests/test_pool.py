@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from processes import MARK, becomes_true, leaves_nothing, marked, new_mark
+from processes import becomes_true, leaves_nothing, marked
 
 import godot_marl
 from godot_marl import errors
@@ -19,13 +19,6 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 # The first of several games that comes here ends at once; the others never connect.
 ONE_ENDS = 'if mkdir "$0" 2> /dev/null; then exit 7; fi; exec sleep 1000'
-
-
-@pytest.fixture
-def mark(monkeypatch: pytest.MonkeyPatch) -> str:
-    value = new_mark()
-    monkeypatch.setenv(MARK, value)
-    return value
 
 
 def games(mark: str) -> int:

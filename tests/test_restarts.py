@@ -16,7 +16,7 @@ import pytest
 from gymnasium.vector import AutoresetMode
 from hypothesis import given
 from hypothesis import strategies as st
-from processes import MARK, again_and_again, becomes_true, leaves_nothing, marked, new_mark, signal_all
+from processes import again_and_again, becomes_true, leaves_nothing, marked, signal_all
 from replay import SEED, Replay, Step
 
 import godot_marl
@@ -27,19 +27,13 @@ from godot_marl.restarts import RestartLimit
 from godot_marl.rows import map_batch
 from godot_marl.vector import GodotVectorEnv
 
+pytestmark = pytest.mark.usefixtures("mark")
+
 MakeEnv = Callable[..., GodotParallelEnv]
 MakeVector = Callable[..., GodotVectorEnv]
 COPIES, PROCESSES = 3, 2
 # Longer than a busy machine takes for a step, and what each hung worker costs.
 STEP_TIMEOUT = 3.0
-
-
-@pytest.fixture(autouse=True)
-def mark(monkeypatch: pytest.MonkeyPatch) -> str:
-    """All processes that a test starts have this mark."""
-    value = new_mark()
-    monkeypatch.setenv(MARK, value)
-    return value
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import MARK, again_and_again, becomes_true, leaves_nothing, marked, new_mark, signal_all
+from processes import again_and_again, becomes_true, leaves_nothing, marked, signal_all
 
 from godot_marl import errors, restarts
 from godot_marl.arena import Arena
@@ -17,18 +17,12 @@ from godot_marl.options import Options
 from godot_marl.outcomes import Outcome
 from godot_marl.training.arenas import Arenas, seed_of
 
+pytestmark = pytest.mark.usefixtures("mark")
+
 # Longer than a busy machine takes for a step, and what a hung game costs.
 STEP_TIMEOUT = 3.0
 
 MakeArenas = Callable[..., Arenas]
-
-
-@pytest.fixture(autouse=True)
-def mark(monkeypatch: pytest.MonkeyPatch) -> str:
-    """All processes that a test starts have this mark."""
-    value = new_mark()
-    monkeypatch.setenv(MARK, value)
-    return value
 
 
 @pytest.fixture
