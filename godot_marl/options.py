@@ -45,7 +45,8 @@ class Options:
             folder for each arena: 0/0.png, 1/0.png, ...). It is made with the first frame.
         action_space: Replaces the scene's: one space for all agents, or a dictionary by agent name.
         observation_space: Replaces the scene's, likewise.
-        start_timeout: Seconds until the game must have connected. None: 60, or 300 for a game that the user starts.
+        start_timeout: Seconds until the game must have connected, and for an import before that. None: 60, or 300 for a
+            game that the user starts, and 600 for an import.
         step_timeout: Seconds until the game must have answered a request.
         turn_timeout: In a scene whose agents take turns: seconds of the game until it must be somebody's turn.
         seed: Seeds the generator of the seeds for resets without one; None for a random one.

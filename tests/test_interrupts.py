@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from processes import MARK, becomes_true, marked, new_mark, signal_all
 
+from godot_marl.addon import install_addon
+
 # The long form takes minutes.
 pytestmark = [
     pytest.mark.godot,
@@ -94,7 +96,7 @@ def test_a_game_that_is_interrupted_while_it_starts_is_gone_and_can_be_started_a
     if do != "vector":
         survivor.attempt(do="go on")
     assert total > 200
-    for moment in moments(total, 20 if nightly else 4):
+    for moment in moments(total, 20 if nightly else 3):
         again = soon_again()
         end = survivor.attempt(do=do, project=str(scenes), lines=moment, again=again)
         # What an environment has that can go on with it is not lost.
@@ -126,8 +128,12 @@ def test_an_import_that_is_interrupted_leaves_nothing_and_is_made_again(
     survivor: Survivor, scenes: Path, tmp_path: Path
 ) -> None:
     project = tmp_path / "fresh"
-    shutil.copytree(scenes, project)
-    end = survivor.attempt(do="import", project=str(project), seconds=1.0)
+    project.mkdir()
+    for name in ("project.godot", "walker.gd", "walker.tscn"):
+        shutil.copy(scenes / name, project)
+    install_addon(project)
+    (project / ".godot").mkdir()
+    end = survivor.attempt(do="import", project=str(project), seconds=0.7)
     assert end["interrupted"]
     assert survivor.leaves_nothing()
     survivor.attempt(do="go on")
