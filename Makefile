@@ -5,6 +5,9 @@ VENV ?= .venv
 # PyTorch comes first and by version, so that no other package chooses a build of several gigabytes.
 TORCH ?= torch==2.13.0
 
+# Most tests wait for a Godot that starts. Those of a file share what they need, so they stay together.
+SIDE_BY_SIDE := --numprocesses logical --maxprocesses 4 --dist loadfile
+
 BIN := $(VENV)/bin
 RUN := $(BIN)/godot-marl
 SCRIPTS := godot_addon benchmarks/project envs/*/*.gd docs/pictures tests/editor tests/gdscript tests/scenes/*.gd tests/envs/*.gd
@@ -17,7 +20,7 @@ demo: $(VENV)/.installed display  ## Train CartPole: model, learning curve, vide
 
 test: $(VENV)/.installed display godot3  ## Run the tests, on the real engine
 	$(RUN) engine install
-	$(BIN)/pytest
+	$(BIN)/pytest $(SIDE_BY_SIDE)
 
 lint: $(VENV)/.installed  ## Run the linters and the type checker
 	$(BIN)/ruff check .

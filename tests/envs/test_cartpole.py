@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
@@ -98,14 +99,14 @@ def test_max_cycles() -> None:
 
 @pytest.mark.usefixtures("display")
 def test_render() -> None:
-    render_test(cartpole_v0.env)
+    render_test(functools.partial(cartpole_v0.env, render_size=(320, 180)))
 
 
 @pytest.mark.usefixtures("display")
 def test_gymnasium_checker(game: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        env = gymnasium.make("godot_marl/Godot-v0", game=game, render_mode="rgb_array")
+        env = gymnasium.make("godot_marl/Godot-v0", game=game, render_mode="rgb_array", render_size=(320, 180))
         gymnasium_check_env(env.unwrapped)
         env.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -101,7 +102,7 @@ def test_state_of_all_carts() -> None:
 
 @pytest.mark.usefixtures("display")
 def test_render() -> None:
-    render_test(make_aec)
+    render_test(functools.partial(make_aec, render_size=(320, 180)))
 
 
 # -- The carts ---------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import shutil
@@ -108,7 +109,7 @@ def test_max_cycles() -> None:
 
 @pytest.mark.usefixtures("display")
 def test_render() -> None:
-    render_test(soccer_v0.env)
+    render_test(functools.partial(soccer_v0.env, render_size=(320, 180)))
 
 
 def test_agents_share_a_policy(env: GodotParallelEnv) -> None:

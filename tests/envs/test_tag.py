@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import shutil
@@ -177,7 +178,7 @@ def test_max_cycles() -> None:
 
 @pytest.mark.usefixtures("display")
 def test_render() -> None:
-    render_test(tag_v0.env)
+    render_test(functools.partial(tag_v0.env, render_size=(320, 180)))
 
 
 # -- The rules ---------------------------------------------------------------------------------------------------------
