@@ -124,9 +124,7 @@ def test_a_game_that_does_not_end_by_itself_ends_when_its_close_is_interrupted(
     assert survivor.leaves_nothing()
 
 
-def test_an_import_that_is_interrupted_leaves_nothing_and_is_made_again(
-    survivor: Survivor, scenes: Path, tmp_path: Path
-) -> None:
+def test_an_import_that_is_interrupted_leaves_nothing(survivor: Survivor, scenes: Path, tmp_path: Path) -> None:
     project = tmp_path / "fresh"
     project.mkdir()
     for name in ("project.godot", "walker.gd", "walker.tscn"):
@@ -136,4 +134,3 @@ def test_an_import_that_is_interrupted_leaves_nothing_and_is_made_again(
     end = survivor.attempt(do="import", project=str(project), seconds=0.7)
     assert end["interrupted"]
     assert survivor.leaves_nothing()
-    survivor.attempt(do="go on")
