@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,11 @@ from gymnasium import spaces
 
 from godot_marl.errors import InvalidOptionError
 from godot_marl.options import Options
+
+
+def name_of(value: object) -> str:
+    """The same in every process, so that tests can run side by side."""
+    return re.sub(r" at 0x\w+", "", repr(value))
 
 
 def test_there_is_a_default_for_each_option() -> None:
@@ -86,7 +92,7 @@ def test_a_fitting_value_is_kept(name: str, value: Any) -> None:
         ("scene", "res://main.gd"),
         ("scene", 3),
     ],
-    ids=repr,
+    ids=name_of,
 )
 def test_a_value_that_cannot_work_is_named_with_what_would(name: str, value: Any) -> None:
     with pytest.raises(InvalidOptionError) as error:
