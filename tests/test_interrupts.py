@@ -24,8 +24,6 @@ pytestmark = [
 ]
 
 PROGRAM = Path(__file__).with_name("interrupting.py")
-# Other moments at each run; a failure names its own.
-RNG = np.random.default_rng()
 
 
 class Survivor:
@@ -66,38 +64,48 @@ def survivor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Surviv
     signal_all(survivor.children, 9)
 
 
-def soon_again() -> float | None:
-    """After how many seconds the clean-up is interrupted, too."""
-    return [None, 0.0005, 0.005][RNG.integers(3)]
+class Moments:
+    """When to interrupt: in the long form at other moments at each run; a failure names its own."""
+
+    def __init__(self, nightly: bool) -> None:
+        self._rng = np.random.default_rng(None if nightly else 1)
+
+    def soon_again(self) -> float | None:
+        """After how many seconds the clean-up is interrupted, too."""
+        return [None, 0.0005, 0.005][self._rng.integers(3)]
+
+    def among(self, total: int, count: int) -> list[int]:
+        """So many of the moments 1 to `total`, spread over all of them."""
+        step = max(1.0, total / count)
+        return sorted({min(total, 1 + int(i * step + self._rng.uniform(0, step))) for i in range(min(count, total))})
 
 
-def moments(total: int, count: int) -> list[int]:
-    """So many of the moments 1 to `total`, spread over all of them; others at each run."""
-    step = max(1.0, total / count)
-    return sorted({min(total, 1 + int(i * step + RNG.uniform(0, step))) for i in range(min(count, total))})
+@pytest.fixture
+def moments(nightly: bool) -> Moments:
+    return Moments(nightly)
 
 
 def test_a_process_that_is_interrupted_at_any_line_of_its_start_and_end_is_gone(
-    survivor: Survivor, nightly: bool
+    survivor: Survivor, moments: Moments, nightly: bool
 ) -> None:
     total = survivor.attempt(do="process")["lines"]
     assert total > 60
-    for moment in moments(total, 150 if nightly else 12):
-        again = soon_again()
+    for moment in moments.among(total, 150 if nightly else 12):
+        again = moments.soon_again()
         survivor.attempt(do="process", lines=moment, again=again)
         assert survivor.leaves_nothing(), (moment, again)
 
 
 @pytest.mark.parametrize("do", ["start", "display", "vector"])
 def test_a_game_that_is_interrupted_while_it_starts_is_gone_and_can_be_started_again(
-    survivor: Survivor, scenes: Path, nightly: bool, do: str
+    survivor: Survivor, moments: Moments, scenes: Path, nightly: bool, do: str
 ) -> None:
     total = survivor.attempt(do=do, project=str(scenes))["lines"]
     if do != "vector":
         survivor.attempt(do="go on")
     assert total > 200
-    for moment in moments(total, 20 if nightly else 3):
-        again = soon_again()
+    for moment in moments.among(total, 20 if nightly else 3):
+        again = moments.soon_again()
         end = survivor.attempt(do=do, project=str(scenes), lines=moment, again=again)
         # What an environment has that can go on with it is not lost.
         assert end["owned"] or survivor.leaves_nothing(), (moment, again)
@@ -106,12 +114,14 @@ def test_a_game_that_is_interrupted_while_it_starts_is_gone_and_can_be_started_a
             assert survivor.leaves_nothing(), (moment, again)
 
 
-def test_a_game_that_is_interrupted_while_it_ends_is_gone(survivor: Survivor, scenes: Path, nightly: bool) -> None:
+def test_a_game_that_is_interrupted_while_it_ends_is_gone(
+    survivor: Survivor, moments: Moments, scenes: Path, nightly: bool
+) -> None:
     within = "Worker.close"
     total = survivor.attempt(do="close", project=str(scenes), within=within)["lines"]
     assert total > 30
-    for moment in moments(total, 20 if nightly else 4):
-        again = soon_again()
+    for moment in moments.among(total, 20 if nightly else 4):
+        again = moments.soon_again()
         survivor.attempt(do="close", project=str(scenes), lines=moment, again=again, within=within)
         assert survivor.leaves_nothing(), (moment, again)
 
