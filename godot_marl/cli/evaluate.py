@@ -14,8 +14,13 @@ from godot_marl.cli.extras import needs_sb3
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--episodes", type=click.IntRange(2), default=200, show_default=True, help="Episodes of each mean.")
 @click.option("--seed", type=click.IntRange(0), default=1_000_000, show_default=True, help="The first episode's seed.")
+@click.option(
+    "--best-of",
+    type=click.IntRange(1),
+    help="First choose each policy anew, as the best of so many checkpoints.  [default: as the training left it]",
+)
 @click.option("--engine", help="Godot executable.  [default: found, or installed]")
-def evaluate_command(run: Path, episodes: int, seed: int, engine: str | None) -> None:
+def evaluate_command(run: Path, episodes: int, seed: int, best_of: int | None, engine: str | None) -> None:
     """Compare the policies of RUN, a folder that `train` wrote, with other players.
 
     Each side plays with its trained policies against random players, scripted ones (in the examples), and an earlier
@@ -29,5 +34,9 @@ def evaluate_command(run: Path, episodes: int, seed: int, engine: str | None) ->
     trained = TrainedGame.find(results.game, results.scene, engine, results.settings)
     with contextlib.closing(trained.arena()) as arena:
         arena.start()
+        if best_of is not None:
+            for policy, choice in trained.choose_best(arena, results, best_of).items():
+                mean = f"mean return {choice.mean:.3f} of {choice.episodes} episodes"
+                click.echo(f"best {policy}: as it was after {choice.steps} steps ({mean})")
         comparisons = trained.evaluate(arena, results, episodes, seed)
     click.echo(evaluation.table(comparisons))

@@ -58,7 +58,7 @@ def play_command(
         options["human_agents"] = humans
     with contextlib.closing(trained.arena(**options)) as arena:
         scene_now = arena.start()
-        checkpoint = None if results is None else results.last_checkpoint()
+        checkpoint = None if results is None else results.best()
         cast = random_cast(scene_now, seed) if checkpoint is None else trained.players(arena, checkpoint)
         for i in range(episodes):
             if render == "video":

@@ -98,7 +98,7 @@ def train_command(
         run = Run(out or _new_folder(game), game, scene, seed or 0, trained.settings)
     with _terminated_like_interrupted():
         interrupted = _train(trained, run, is_new=resume is None, restarts=restart_workers)
-    _show_results(trained, run, episodes=0 if interrupted else episodes, video=video and not interrupted)
+    _show_results(trained, run, episodes=episodes, video=video, is_whole=not interrupted)
     if interrupted:
         click.echo(_how_to_resume(run))
         raise SystemExit(130)
@@ -146,6 +146,7 @@ def _train(trained: TrainedGame, run: Run, *, is_new: bool, restarts: bool) -> b
             run = run.create(run.folder, run.game, run.scene, run.seed, run.settings)
         else:
             checkpoint = run.last_checkpoint()
+            run.forget_best()
         training = Training(run, arenas, checkpoint, scripted_policies(run.game))
         click.echo(f"training {run.game} for {run.settings.steps} steps; results in {run.folder}")
         with progress_bar("steps") as bar:
@@ -167,18 +168,23 @@ def _train(trained: TrainedGame, run: Run, *, is_new: bool, restarts: bool) -> b
     return False
 
 
-def _show_results(trained: TrainedGame, run: Run, *, episodes: int, video: bool) -> None:
+def _show_results(trained: TrainedGame, run: Run, *, episodes: int, video: bool, is_whole: bool) -> None:
+    """Say what there is, and, of a training that was not interrupted, show and judge what was learned."""
     from godot_marl.training import evaluation, pictures
 
     files = {"TensorBoard": run.folder / "tensorboard", "learning curve": pictures.draw_learning_curve(run)}
     if run.checkpoints():
         files["checkpoint"] = run.last_checkpoint()
-    if video:
+    if is_whole and trained.settings.best_of > 1 and len(run.checkpoints()) > 1:
+        with contextlib.closing(trained.arena()) as arena:
+            trained.choose_best(arena, run, trained.settings.best_of)
+        files["best"] = run.best()
+    if video and is_whole:
         with contextlib.closing(trained.arena(render_mode="rgb_array")) as arena:
-            cast = trained.players(arena, run.last_checkpoint())
+            cast = trained.players(arena, run.best())
             path = run.folder / "video" / "episode-0.mp4"
             files["video"] = pictures.record_episode(arena, cast, _EVALUATION_SEED, path)
-    if episodes:
+    if is_whole:
         with contextlib.closing(trained.arena()) as arena:
             comparisons = trained.evaluate(arena, run, episodes, _EVALUATION_SEED)
         click.echo(f"mean returns of {episodes} episodes, each side with the trained policies against others:")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from godot_marl.arena import Arena
 from godot_marl.cli.engine import ProgressBars
@@ -15,11 +18,16 @@ from godot_marl.cli.progress import progress_bar
 from godot_marl.engine import ensure_engine
 from godot_marl.envs import scripted_policies
 from godot_marl.options import Options
+from godot_marl.protocol import SceneDescription
 
 if TYPE_CHECKING:
     from godot_marl.training import Comparison, Run, Settings
     from godot_marl.training.arenas import Arenas
     from godot_marl.training.players import Player
+    from godot_marl.training.selection import Choice
+
+# Seeds by which checkpoints are chosen, far from those of trainings and of evaluations.
+SELECTION_SEED = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -108,19 +116,70 @@ class TrainedGame:
         }
         return evaluation.policies_of(arena.scene, by_policy)
 
-    def evaluate(self, arena: Arena, run: Run, episodes: int, seed: int) -> list[Comparison]:
-        """Compare what was learned with random players, scripted ones where there are any, and an earlier self."""
+    def _opponents(self, scene: SceneDescription, seed: int) -> dict[str, Callable[[], dict[str, Player]]]:
+        """Who makes the opponents that need no training: random players, and scripted ones where there are any."""
         from godot_marl.training import evaluation
         from godot_marl.training.players import ScriptedPlayer, random_cast
 
-        scene = arena.scene
-        sides = self.settings.sides_of(scene)
-        opponents: dict[str, evaluation.Makes] = {"random": lambda: random_cast(scene, seed)}
+        opponents: dict[str, Callable[[], dict[str, Player]]] = {"random": lambda: random_cast(scene, seed)}
         scripted: Mapping[str, Any] = scripted_policies(self.name)
         if scripted:
             opponents["scripted"] = lambda: evaluation.policies_of(
                 scene, {policy: ScriptedPlayer(rules, seed) for policy, rules in scripted.items()}
             )
+        return opponents
+
+    def choose_best(self, arena: Arena, run: Run, count: int) -> dict[str, Choice]:
+        """Keep the best of so many checkpoints, for each policy apart, in the run's folder.
+
+        Args:
+            arena: The arena.
+            run: The training.
+            count: Among how many checkpoints to choose.
+        """
+        from godot_marl.training import selection
+
+        candidates = selection.spread(run.checkpoints(), count)
+        policies = dict.fromkeys(agent.policy for agent in arena.scene.agents)
+        choices = {}
+        with progress_bar("episodes") as bar:
+            total = len(policies) * selection.episodes_of(len(candidates))
+            task = bar.add_task("choosing the best", total=total, note="")
+            for policy in policies:
+                judge = functools.partial(self._returns_of, arena, policy, lambda done: bar.advance(task, done))
+                choices[policy] = selection.choose(candidates, judge, SELECTION_SEED)
+        notes = {
+            policy: {"steps": choice.steps, "mean": choice.mean, "episodes": choice.episodes}
+            for policy, choice in choices.items()
+        }
+        run.write_best({policy: choice.checkpoint for policy, choice in choices.items()}, notes)
+        return choices
+
+    def _returns_of(
+        self, arena: Arena, policy: str, report: Callable[[int], None], checkpoint: Path, seeds: Sequence[int]
+    ) -> np.ndarray[Any, Any]:
+        """What the sides that a policy plays for earn with a checkpoint, on the average, against the opponents."""
+        from godot_marl.training import evaluation
+
+        scene = arena.scene
+        sides = self.settings.sides_of(scene)
+        *_, opponent = self._opponents(scene, SELECTION_SEED).values()
+        players = self.players(arena, checkpoint)
+        own = {agent.name for agent in scene.agents if agent.policy == policy}
+        returns = []
+        for side, names in sides.items():
+            if own.intersection(names):
+                cast = {**opponent(), **{name: players[name] for name in names}}
+                returns.append(evaluation.returns_of(arena, sides, cast, seeds)[side])
+        report(len(seeds))
+        return np.asarray(np.mean(returns, axis=0))
+
+    def evaluate(self, arena: Arena, run: Run, episodes: int, seed: int) -> list[Comparison]:
+        """Compare what was learned with random players, scripted ones where there are any, and an earlier self."""
+        from godot_marl.training import evaluation
+
+        sides = self.settings.sides_of(arena.scene)
+        opponents = self._opponents(arena.scene, seed)
         earlier = run.earlier_checkpoint()
         if earlier is not None and len(sides) > 1:
             opponents["earlier self"] = lambda: self.players(arena, earlier)
@@ -131,7 +190,7 @@ class TrainedGame:
                 evaluation.compare(
                     arena,
                     sides,
-                    lambda: self.players(arena, run.last_checkpoint()),
+                    lambda: self.players(arena, run.best()),
                     opponents,
                     episodes=episodes,
                     seed=seed,

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from godot_marl.training.settings import Settings
 
 _CONFIG = "run.json"
 _EPISODES = "episodes.csv"
+_BEST = "best"
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,34 @@ class Run:
             )
         return checkpoints[-1]
 
+    def best(self) -> Path:
+        """The folder of the policies that were chosen as the best; else that of the newest checkpoint.
+
+        Raises:
+            InvalidOptionError: There is none yet.
+        """
+        best = self.folder / _BEST
+        return best if best.is_dir() else self.last_checkpoint()
+
+    def write_best(self, choices: Mapping[str, Path], notes: Mapping[str, Any]) -> Path:
+        """Keep the policies that were chosen as the best: best/POLICY.zip.
+
+        Args:
+            choices: The checkpoint of each policy.
+            notes: What to tell of each in best/choices.json.
+        """
+
+        def save(folder: Path) -> None:
+            for policy, checkpoint in choices.items():
+                shutil.copy(checkpoint / f"{policy}.zip", folder)
+            (folder / "choices.json").write_text(json.dumps(notes, indent=2) + "\n", encoding="utf-8")
+
+        return _write_folder(self.folder / _BEST, save)
+
+    def forget_best(self) -> None:
+        """Remove the choice of the best: the training goes on."""
+        shutil.rmtree(self.folder / _BEST, ignore_errors=True)
+
     def earlier_checkpoint(self) -> Path | None:
         """The checkpoint nearest to half of the way to the last one; None if that is the only one."""
         checkpoints = self.checkpoints()
@@ -134,16 +163,7 @@ class Run:
         """
         parent = self.folder / "checkpoints"
         parent.mkdir(exist_ok=True)
-        target = parent / f"{steps:09d}"
-        fresh = Path(tempfile.mkdtemp(prefix=".checkpoint-", dir=parent))
-        try:
-            fresh.chmod(0o755)
-            save(fresh)
-            shutil.rmtree(target, ignore_errors=True)
-            fresh.rename(target)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-        return target
+        return _write_folder(parent / f"{steps:09d}", save)
 
     # -- Episodes: episodes.csv ------------------------------------------------------------------------------------
 
@@ -168,6 +188,19 @@ class Run:
         """The rows of the table of episodes."""
         with (self.folder / _EPISODES).open(encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
+
+
+def _write_folder(target: Path, save: Callable[[Path], None]) -> Path:
+    """Make a folder anew, as a whole or not at all."""
+    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        fresh.chmod(0o755)
+        save(fresh)
+        shutil.rmtree(target, ignore_errors=True)
+        fresh.rename(target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return target
 
 
 def steps_of(checkpoint: Path) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 from godot_marl.errors import InvalidOptionError
 from godot_marl.protocol import SceneDescription
 
-_COUNTS = ("steps", "max_episode_steps", "checkpoint_every", "processes")
+_COUNTS = ("steps", "max_episode_steps", "checkpoint_every", "processes", "best_of")
 _TABLES = ("opponents", "sides", "ppo", "policies")
 _STAGE_KEYS = ("from_step", "opponents", "opponent_sides", "ppo", "policies")
 # The arguments of PPO that may change while a model learns.
@@ -29,6 +29,8 @@ class Settings:
         steps: Environment steps of the training.
         max_episode_steps: Steps until an episode is truncated, if the scene has no limit of its own that comes first.
         checkpoint_every: Environment steps between two checkpoints.
+        best_of: Of how many checkpoints, spread over the training, the best is kept, each policy apart: what earns most
+            against the scripted opponents, or against random players where there are none. 1: the last one.
         processes: How many games are played at once; their steps are counted together.
         deterministic: Whether the trained policies take their likeliest action when they are evaluated and shown.
         opponents: In which share of the episodes one of several sides is played by somebody who does not learn:
@@ -44,6 +46,7 @@ class Settings:
     steps: int = 100_000
     max_episode_steps: int = 10_000
     checkpoint_every: int = 50_000
+    best_of: int = 1
     processes: int = 1
     deterministic: bool = True
     opponents: Mapping[str, float] = field(default_factory=dict)
