@@ -9,15 +9,17 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from godot_marl.cache import cache_dir, in_cache, reason_of
-from godot_marl.errors import GameError, GameNotFoundError
+from godot_marl.errors import CacheError, GameError, GameNotFoundError
 from godot_marl.resources import addon_folder, example_folder
 
 logger = logging.getLogger(__name__)
 
 _FRESH = ".copy-"
+# A copy takes seconds, also where the disk is slow.
+_LOCK_TIMEOUT = 300.0
 _IGNORED = shutil.ignore_patterns(".godot", "addons", "*.uid", "*.import")
 
 
@@ -32,7 +34,7 @@ def install_addon(project: str | os.PathLike[str]) -> Path:
 
     Raises:
         GameNotFoundError: The folder holds no Godot project.
-        GameError: Files cannot be written there; the addon is the old one, or none.
+        GameError: Files cannot be written there; the addon is what it was.
     """
     folder = Path(project)
     if not (folder / "project.godot").is_file():
@@ -65,6 +67,8 @@ def _place_addon(target: Path) -> Path:
             target.rename(fresh / "old")
         (fresh / "new").rename(target)
     finally:
+        if not target.exists() and (fresh / "old").exists():
+            (fresh / "old").rename(target)
         shutil.rmtree(fresh, ignore_errors=True)
     return target
 
@@ -85,33 +89,45 @@ def copy_to_cache(project: Path, *, with_addon: bool = False) -> Path:
     """A copy of a project in the user's cache folder, made once for each content.
 
     Raises:
-        CacheError: It could not be copied.
+        CacheError: It could not be copied, or another process copies it and does not come to an end.
     """
     with in_cache(cache_dir()):
-        return _copy_to_cache(project, with_addon=with_addon)
-
-
-def _copy_to_cache(project: Path, *, with_addon: bool) -> Path:
-    sources = [project, *([addon_folder()] if with_addon else [])]
-    folder = cache_dir() / "games" / _digest(sources)
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / project.name
-    with FileLock(folder / "lock"):
-        if target.is_dir():
-            return target
-        logger.info("copying %s to %s", project, target)
-        for remains in folder.glob(f"{_FRESH}*"):
-            # Of a Python that was killed while it copied.
-            shutil.rmtree(remains, ignore_errors=True)
-        fresh = Path(tempfile.mkdtemp(prefix=_FRESH, dir=folder))
+        sources = [project, *([addon_folder()] if with_addon else [])]
+        folder = cache_dir() / "games" / _digest(sources)
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "lock")
         try:
-            ignored = _IGNORED if with_addon else shutil.ignore_patterns(".godot")
-            shutil.copytree(project, fresh / "game", ignore=ignored)
-            if with_addon:
-                _place_addon(fresh / "game" / "addons" / "godot_marl")
-            (fresh / "game").rename(target)
+            lock.acquire(timeout=_LOCK_TIMEOUT)
+        except Timeout as error:
+            raise CacheError(
+                "Another process copies the project, and does not come to an end.",
+                where=lock.lock_file,
+                expected=f"its end within {_LOCK_TIMEOUT:g} s",
+                got="a copy that goes on",
+                remedy="End that process.",
+            ) from error
+        try:
+            return _copy(project, folder / project.name, with_addon=with_addon)
         finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+            lock.release()
+
+
+def _copy(project: Path, target: Path, *, with_addon: bool) -> Path:
+    if target.is_dir():
+        return target
+    logger.info("copying %s to %s", project, target)
+    for remains in target.parent.glob(f"{_FRESH}*"):
+        # Of a Python that was killed while it copied.
+        shutil.rmtree(remains, ignore_errors=True)
+    fresh = Path(tempfile.mkdtemp(prefix=_FRESH, dir=target.parent))
+    try:
+        ignored = _IGNORED if with_addon else shutil.ignore_patterns(".godot")
+        shutil.copytree(project, fresh / "game", ignore=ignored)
+        if with_addon:
+            _place_addon(fresh / "game" / "addons" / "godot_marl")
+        (fresh / "game").rename(target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
     return target
 
 

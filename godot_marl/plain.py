@@ -117,7 +117,7 @@ class _Writer:
         texts: dict[str, str] = {}
         for key, member in value.items():
             if not isinstance(key, str):
-                self.refuse("keys that are texts, as JSON has them", key, f"Use {str(key)[:60]!r} as the key.")
+                self.refuse("keys that are texts, as JSON has them", key, "Use a text, such as its str(), as the key.")
             self._path.append(str.__str__(key))
             name = self._text(key)
             if name in texts:

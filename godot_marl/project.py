@@ -213,7 +213,8 @@ class Project:
         if stamp.is_file() and stamp.read_text(errors="replace") == self._fingerprint(engine):
             return
         logger.info("importing %s", self.folder)
-        self._import(engine, deadline - time.monotonic())
+        # Where another import took all the time, this one has a moment, and says by its failure what would help.
+        self._import(engine, max(1.0, deadline - time.monotonic()))
         stamp.write_text(self._fingerprint(engine))
 
     def _import(self, engine: Engine, seconds: float) -> None:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from full_disk import full_disk
 
 from godot_marl import addon, resources
@@ -70,6 +71,34 @@ def test_a_failed_copy_leaves_the_old_addon_and_nothing_half_done(
     with pytest.raises(GameError, match="got: no space left"):
         install_addon(project)
     assert files_in(project) == before
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError("a file is in use")], ids=repr)
+def test_an_interruption_between_the_old_addon_and_the_new_one_keeps_the_old_one(
+    project: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    install_addon(project)
+    before = files_in(project)
+    rename = Path.rename
+
+    def fail(path: Path, target: Path) -> Path:
+        if path.name == "new":
+            raise error
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises((KeyboardInterrupt, GameError)):
+        install_addon(project)
+    assert files_in(project) == before
+
+
+def test_a_copy_that_another_process_does_not_end_has_a_deadline(
+    project: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = copy_to_cache(project)
+    monkeypatch.setattr(addon, "_LOCK_TIMEOUT", 0.1)
+    with FileLock(target.parent / "lock"), pytest.raises(CacheError, match="does not come to an end"):
+        copy_to_cache(project)
 
 
 @pytest.mark.parametrize(("folder", "got"), [("nowhere", "no such folder"), (".", "no project.godot in it")])

@@ -133,6 +133,7 @@ WRONG: dict[str, tuple[Any, str, str, str]] = {
     "a key with half a pair": ({"\ud800": 1}, r'["\ud800"]', "whole characters", "(str)"),
     "a key with NUL": ({"a": {"\0": 1}}, r'["a"]["\u0000"]', "without NUL", "(str)"),
     "a number as key": ({"a": [{1: 2}]}, '["a"][0]', "keys that are texts", "1 (int)"),
+    "a number of 5,000 digits as key": ({10**5000: 2}, "", "keys that are texts", "bits (int)"),
     "None as key": ({None: 2}, "", "keys that are texts", "None (NoneType)"),
     "the same key twice": ({Different("a"): 1, Different("a"): 2}, '["a"]', "different texts", "'a' (Different)"),
     "bytes": ({"a": b"ab"}, '["a"]', "texts, finite", "b'ab' (bytes)"),

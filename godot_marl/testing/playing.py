@@ -120,7 +120,7 @@ class Playthrough:
         while played < _MOST_LAPS * lap and (played < lap or time.monotonic() < end):
             outcome = self._arena.reset(seed, None)
             begin = played
-            while self._arena.live and played < _MOST_LAPS * lap:
+            while self._arena.live and played < _MOST_LAPS * lap and (played < lap or time.monotonic() < end):
                 outcome = self._step(outcome, seed, played)
                 played += 1
                 if played % lap == 0:
