@@ -18,6 +18,8 @@ from commands import run
 from processes import MARK, becomes_true, leaves_nothing, marked, new_mark, signal_all
 from sb3_contrib import MaskablePPO
 
+from godot_marl.training import Run
+
 pytestmark = pytest.mark.godot
 
 # Each example, the scene, the sides of it, and how many games are played at once.
@@ -35,7 +37,7 @@ BRIEFLY = "steps = 256\nmax_episode_steps = 30\ncheckpoint_every = 128\n[ppo]\nn
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Settings for a training that is over in seconds."""
     path = tmp_path_factory.mktemp("settings") / "train.toml"
-    path.write_text(BRIEFLY)
+    path.write_text(f"best_of = 2\n{BRIEFLY}")
     return path
 
 
@@ -50,6 +52,7 @@ def test_train_writes_every_result_and_says_where(trained: tuple[Path, Result]) 
     assert result.exit_code == 0, result.output
     for name in (
         "checkpoints/000000256",
+        "best",
         "learning_curve.png",
         "tensorboard",
         "video/episode-0.mp4",
@@ -134,6 +137,23 @@ def test_evaluate_writes_the_table_anew(trained: tuple[Path, Result]) -> None:
     assert result.exit_code == 0, result.output
     assert [row["episodes"] for row in json.loads((out / "evaluation.json").read_text())] == [3, 3]
     assert "95 % interval" in result.output
+
+
+def test_the_best_checkpoint_is_kept_until_the_training_goes_on(trained: tuple[Path, Result], tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(trained[0], out)
+    shutil.rmtree(out / "best")
+    assert Run.open(out).best() == out / "checkpoints" / "000000256"
+    result = run("evaluate", out, "--episodes", 2, "--best-of", 2)
+    assert result.exit_code == 0, result.output
+    choice = json.loads((out / "best" / "choices.json").read_text())["default"]
+    chosen = out / "checkpoints" / f"{choice['steps']:09d}"
+    assert (out / "best" / "default.zip").read_bytes() == (chosen / "default.zip").read_bytes()
+    assert f"best default: as it was after {choice['steps']} steps (mean return {choice['mean']:.3f}" in result.output
+    assert Run.open(out).best() == out / "best"
+    result = run("train", "cartpole", "--resume", out, "--steps", 320, "--episodes", 2, "--no-video")
+    assert result.exit_code == 0, result.output
+    assert Run.open(out).best() == out / "checkpoints" / "000000320"
 
 
 def start(out: Path, mark: str, *arguments: str) -> subprocess.Popen[str]:
