@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,14 @@ def run(tmp_path: Path) -> Run:
 
 def save(folder: Path) -> None:
     (folder / "default.zip").write_text("a model")
+
+
+def both_saver(text: str) -> Callable[[Path], None]:
+    def save_both(folder: Path) -> None:
+        for policy in ("red", "blue"):
+            (folder / f"{policy}.zip").write_text(text)
+
+    return save_both
 
 
 def test_a_run_is_the_same_when_it_is_opened_again(run: Run) -> None:
@@ -49,6 +59,18 @@ def test_checkpoints_are_in_order_and_the_earlier_one_is_half_way(run: Run) -> N
     assert earlier is not None
     assert earlier.name == "000000450"
     assert (earlier / "default.zip").read_text() == "a model"
+
+
+def test_the_best_is_what_was_chosen_for_each_policy_until_the_training_goes_on(run: Run) -> None:
+    first, last = (run.write_checkpoint(steps, both_saver(str(steps))) for steps in (10, 20))
+    assert run.best() == last
+    best = run.write_best({"red": first, "blue": last}, {"red": {"steps": 10}})
+    assert run.best() == best
+    assert [(best / f"{policy}.zip").read_text() for policy in ("red", "blue")] == ["10", "20"]
+    assert json.loads((best / "choices.json").read_text()) == {"red": {"steps": 10}}
+    assert run.checkpoints() == [first, last]
+    run.forget_best()
+    assert run.best() == last
 
 
 def test_a_single_checkpoint_has_no_earlier_one(run: Run) -> None:
