@@ -78,6 +78,8 @@ class Arena:
         # Where `close` finds it, whatever happens.
         self._worker = worker = Worker(self._game, self.options, number=self._number)
         try:
+            # `end` may be called meanwhile: it saw the worker, or is seen here.
+            self._check_open()
             scene = worker.start()
             self._take_scene(scene)
             self._books = Books(scene, worker.layout, self.options)
@@ -276,6 +278,13 @@ class Arena:
         """End the game. Safe to call twice."""
         self._is_closed = True
         self._end_game(EXIT_PATIENCE)
+
+    def end(self) -> None:
+        """See to it that the game ends now and no other begins, without waiting, from any thread; then `close`."""
+        self._is_closed = True
+        worker = self._worker
+        if worker is not None:
+            worker.end()
 
     def _forget_worker(self) -> None:
         self._worker = None
