@@ -78,6 +78,8 @@ class Arena:
         # Where `close` finds it, whatever happens.
         self._worker = worker = Worker(self._game, self.options, number=self._number)
         try:
+            # `end` may be called meanwhile: it saw the worker, or is seen here.
+            self._check_open()
             scene = worker.start()
             self._take_scene(scene)
             self._books = Books(scene, worker.layout, self.options)
@@ -185,14 +187,14 @@ class Arena:
         if options and not scene.takes_options:
             logger.debug("nothing in the scene has set_options; these options reach nobody: %s", options)
         with self._turn:
-            worker, books = self._at_work()
+            worker, books = self._at_work("reset")
             try:
                 self._reply = worker.reset({0: (episode_seed, options or {})})
                 self._was_reset = True
                 self.live = []
                 outcome = books.begin(self._reply)
-            except BaseException:
-                self._end_game()
+            except BaseException as error:
+                self._end_after(error)
                 raise
         self.live = books.live
         for info in outcome.infos.values():
@@ -200,45 +202,54 @@ class Arena:
         return outcome
 
     def step(self, actions: Mapping[str, Any]) -> Outcome:
-        """Let these agents act; raises what `begin_step` and `finish_step` do."""
-        self.begin_step(actions)
-        return self.finish_step()
-
-    def begin_step(self, actions: Mapping[str, Any]) -> None:
-        """Let these agents act, without waiting.
+        """Let these agents act, and wait for what it brings.
 
         Raises:
             InvalidActionError: An action is outside its space.
-            GodotMarlError: The game failed; `reset` starts it again.
-        """
-        if self.options.checks:
-            for name in self._usual_actions.others(actions):
-                check_action(name, self.action_space(name), actions[name])
-        with self._turn:
-            worker, _ = self._at_work()
-            try:
-                worker.begin_step([{self._slots[name]: action for name, action in actions.items()}])
-            except BaseException:
-                self._end_game()
-                raise
-
-    def finish_step(self) -> Outcome:
-        """Wait for what the step brought that `begin_step` began.
-
-        Raises:
             InvalidObservationError: The scene answered something that is not in its space.
             GodotMarlError: The game failed; `reset` starts it again.
         """
+        if self.options.checks:
+            self._check_actions(actions)
         with self._turn:
-            worker, books = self._at_work()
+            worker, books = self._at_work("step")
             try:
-                self._reply = worker.finish()
+                self._reply = worker.step([{self._slots[name]: action for name, action in actions.items()}])
                 outcome = books.go_on(self._reply)
-            except BaseException:
-                self._end_game()
+            except BaseException as error:
+                self._end_after(error)
                 raise
         self.live = books.live
         return outcome
+
+    def begin_step(self, actions: Mapping[str, Any]) -> None:
+        """The first half of `step`, which does not wait. Until `finish_step` no other thread may use the arena."""
+        if self.options.checks:
+            self._check_actions(actions)
+        with self._turn:
+            worker, _ = self._at_work("step")
+            try:
+                worker.begin_step([{self._slots[name]: action for name, action in actions.items()}])
+            except BaseException as error:
+                self._end_after(error)
+                raise
+
+    def finish_step(self) -> Outcome:
+        """The second half of `step`, which waits. An answer that is there already is never too late."""
+        with self._turn:
+            worker, books = self._at_work("step")
+            try:
+                self._reply = worker.finish()
+                outcome = books.go_on(self._reply)
+            except BaseException as error:
+                self._end_after(error)
+                raise
+        self.live = books.live
+        return outcome
+
+    def _check_actions(self, actions: Mapping[str, Any]) -> None:
+        for name in self._usual_actions.others(actions):
+            check_action(name, self.action_space(name), actions[name])
 
     # -- Pictures and the end ------------------------------------------------------------------------------------------
 
@@ -263,11 +274,11 @@ class Arena:
         if mode == "human" and not self._frames.is_wanted:
             return None
         with self._turn:
-            worker, _ = self._at_work()
+            worker, _ = self._at_work("render")
             try:
                 frame = worker.render()
-            except BaseException:
-                self._end_game()
+            except BaseException as error:
+                self._end_after(error)
                 raise
         self._frames.save(frame)
         return frame if mode == "rgb_array" else None
@@ -276,6 +287,13 @@ class Arena:
         """End the game. Safe to call twice."""
         self._is_closed = True
         self._end_game(EXIT_PATIENCE)
+
+    def end(self) -> None:
+        """See to it that the game ends now and no other begins, without waiting, from any thread; then `close`."""
+        self._is_closed = True
+        worker = self._worker
+        if worker is not None:
+            worker.end()
 
     def _forget_worker(self) -> None:
         self._worker = None
@@ -287,10 +305,23 @@ class Arena:
         if self._worker is not None and self._worker.is_inherited:
             self._forget_worker()
 
-    def _at_work(self) -> tuple[Worker, Books]:
-        assert self._worker is not None
-        assert self._books is not None
-        return self._worker, self._books
+    def _at_work(self, method: str) -> tuple[Worker, Books]:
+        worker, books = self._worker, self._books
+        if worker is None or books is None:
+            # Another thread may have closed the environment, or lost the game, since that was checked.
+            self._check_open()
+            raise reset_needed_error(method)
+        return worker, books
+
+    def _end_after(self, error: BaseException) -> None:
+        """End the game after a fault.
+
+        Raises:
+            ClosedEnvironmentError: Another thread closed the environment meanwhile, which is what the fault comes from.
+        """
+        self._end_game()
+        if self._is_closed and isinstance(error, Exception):
+            raise closed_error(self._game) from error
 
     def _end_game(self, patience: float = 0.0) -> None:
         """End the game, also after a fault: whoever goes on begins with a reset, and so with a new game."""

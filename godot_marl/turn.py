@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
@@ -16,15 +17,17 @@ _Result = TypeVar("_Result")
 class Turn:
     """Whose turn it is to talk to the game. A context manager; who comes while it is another's is refused.
 
-    A mark and no lock, so that Ctrl-C between its two ends leaves nothing that the same thread cannot take again.
+    A mark and no lock, so that Ctrl-C between its two ends leaves nothing that the same thread cannot take again. Each
+    process has a mark of its own: in a forked child the thread that had the turn is not there to give it back.
     """
 
     def __init__(self) -> None:
-        self._marks: dict[str, int] = {}
+        # The thread whose turn it is, by process.
+        self._marks: dict[int, int] = {}
 
     def __enter__(self) -> None:
         me = threading.get_ident()
-        if self._marks.setdefault("owner", me) != me:
+        if self._marks.setdefault(os.getpid(), me) != me:
             raise BusyEnvironmentError(
                 "Two threads use one environment at the same time.",
                 where=f"the thread {threading.current_thread().name!r}",
@@ -34,7 +37,7 @@ class Turn:
             )
 
     def __exit__(self, *_: object) -> None:
-        self._marks.pop("owner", None)
+        self._marks.pop(os.getpid(), None)
 
     def __reduce__(self) -> tuple[type[Turn], tuple[()]]:
         """A copy in another process is nobody's yet."""

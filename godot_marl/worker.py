@@ -129,6 +129,7 @@ class Worker:
 
     def _start(self, launch: Launch | None) -> SceneDescription:
         self._launch = launch = launch or plan(self._game, self._options)
+        self._check_wanted()
         token = self._options.token
         if launch is not None:
             token = token or secrets.token_urlsafe(24)

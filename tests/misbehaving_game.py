@@ -109,6 +109,9 @@ def misbehave(fault: str, link: ClientConnection, reply: bytes, request: int, ar
         link.close(1001, "the window was closed")
     elif fault == "stops":
         os.kill(os.getpid(), signal.SIGSTOP)
+    elif fault == "late":
+        time.sleep(2.0)
+        link.send(reply)
     elif fault == "prints":
         # Eight megabytes, and what matters last.
         sys.stdout.write("something of no interest\n" * 335_545 + "the last line\n")

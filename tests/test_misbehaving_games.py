@@ -18,7 +18,7 @@ import pytest
 from processes import leaves_nothing
 
 import godot_marl
-from godot_marl import errors
+from godot_marl import errors, worker
 
 pytestmark = pytest.mark.usefixtures("mark")
 
@@ -128,6 +128,17 @@ def test_a_fault_is_one_error_in_time_and_everything_can_begin_again(
     game.play(FAULTY_STEP - 1)
     game.env.close()
     assert leaves_nothing(mark)
+
+
+@pytest.mark.parametrize("form", ["parallel", "gymnasium"])
+def test_nothing_comes_between_the_halves_of_a_single_environments_step_so_that_its_deadline_holds(
+    start: Start, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_LATE_PATIENCE", 30.0)
+    game = start(form, "late")
+    game.play(FAULTY_STEP - 1)
+    with pytest.raises(errors.GameTimeoutError, match="an answer within 1 s"):
+        game.step()
 
 
 @FORMS

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import MARK, becomes_true, marked, new_mark, signal_all
+from processes import MARK, becomes_true, leaves_nothing, marked, new_mark, signal_all
 
 import godot_marl
 from godot_marl import errors
@@ -37,6 +39,87 @@ def test_a_copy_is_nobodys() -> None:
         copy = pickle.loads(pickle.dumps(turn))  # noqa: S301 - our own bytes
         with ThreadPoolExecutor(1) as other:
             other.submit(copy.__enter__).result(10)
+
+
+_FORKED = """
+import os, threading
+from godot_marl.turn import Turn
+turn, is_taken, is_over = Turn(), threading.Event(), threading.Event()
+def take():
+    with turn:
+        is_taken.set()
+        is_over.wait(20)
+threading.Thread(target=take).start()
+is_taken.wait(20)
+child = os.fork()
+if child == 0:
+    try:
+        with turn:
+            pass
+        with turn:
+            os._exit(7)
+    finally:
+        os._exit(1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+is_over.set()
+"""
+
+
+def test_a_forked_child_does_not_wait_for_a_thread_that_only_its_parent_has() -> None:
+    # A newer Python warns of a fork while there are threads.
+    command = [sys.executable, "-W", "ignore", "-c", _FORKED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout.strip(), done.stderr) == ("7", "")
+
+
+class _GivenAway(Turn):
+    """A turn that another thread takes as soon as it is free."""
+
+    def __init__(self, take: Callable[[], object]) -> None:
+        super().__init__()
+        self._takes = [take]
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
+        if self._takes:
+            with ThreadPoolExecutor(1) as other:
+                other.submit(self._takes.pop()).result(20)
+
+
+@pytest.mark.godot
+def test_a_step_is_one_turn(make: Callable[..., GodotParallelEnv], monkeypatch: pytest.MonkeyPatch) -> None:
+    env = make("walker")
+    env.reset(seed=1)
+    positions = []
+
+    def step() -> None:
+        positions.append(env.step({"walker_0": 2})[0]["walker_0"].item())
+
+    monkeypatch.setattr(env._arena, "_turn", _GivenAway(step))
+    step()
+    assert positions == [2.0, 1.0]
+
+
+@pytest.mark.godot
+def test_close_in_another_thread_tells_the_one_that_waits_for_a_step(
+    make: Callable[..., GodotParallelEnv], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = new_mark()
+    monkeypatch.setenv(MARK, mark)
+    env = make("walker")
+    env.reset(seed=1)
+    signal_all(marked(mark)["game"], 19)
+    with ThreadPoolExecutor(1) as other:
+        step = other.submit(env.step, {"walker_0": 2})
+        assert becomes_true(lambda: _is_waiting(other), 10)
+        close = threading.Thread(target=env.close)
+        close.start()
+        assert becomes_true(lambda: env._arena._is_closed, 10)
+        signal_all(marked(mark)["game"], 18)
+        with pytest.raises(errors.ClosedEnvironmentError, match="a call after close"):
+            step.result(20)
+        close.join(20)
+    assert leaves_nothing(mark)
 
 
 @pytest.mark.godot

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from godot_marl.outcomes import Outcome
 from godot_marl.pool import check_same_scene
 from godot_marl.protocol import SceneDescription
 from godot_marl.restarts import FAULTS, RestartLimit, ask_to_replace
+from godot_marl.together import together
 
 
 class Arenas:
@@ -47,21 +47,19 @@ class Arenas:
 
         Raises:
             SceneError: Two games have different agents.
-            GodotMarlError: One of them could not be started. It is not tried again.
+            GodotMarlError: One of them could not be started; the others are not waited for. All are closed then.
         """
         if self._scene is None:
-            scenes = self._start_all()
-            for scene in scenes[1:]:
-                check_same_scene(scenes[0], scene)
+            try:
+                scenes = together([arena.start for arena in self._arenas], "godot-marl start")
+                for scene in scenes[1:]:
+                    check_same_scene(scenes[0], scene)
+            except BaseException:
+                self._end()
+                raise
             self._limits = [RestartLimit(time.monotonic()) for _ in self._arenas]
             self._scene = scenes[0]
         return self._scene
-
-    def _start_all(self) -> list[SceneDescription]:
-        if len(self._arenas) == 1:
-            return [self._arenas[0].start()]
-        with ThreadPoolExecutor(len(self._arenas), "godot-marl start") as threads:
-            return list(threads.map(lambda arena: arena.start(), self._arenas))
 
     def live(self, number: int) -> list[str]:
         """The agents of an arena whose episode goes on."""
@@ -122,6 +120,17 @@ class Arenas:
         """End all games. Safe to call twice."""
         for arena in self._arenas:
             arena.close()
+
+    def _end(self) -> None:
+        """End all games at once, before one of them is waited for; threads may still start them."""
+        try:
+            for arena in self._arenas:
+                arena.end()
+            self.close()
+        finally:
+            # Also after Ctrl-C.
+            for arena in self._arenas:
+                arena.end()
 
 
 def seed_of(seed: int, number: int) -> int:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import logging
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,9 @@ pytestmark = pytest.mark.usefixtures("mark")
 
 # Longer than a busy machine takes for a step, and what a hung game costs.
 STEP_TIMEOUT = 3.0
+
+# The first of several games that comes here ends at once; the others never connect.
+ONE_ENDS = 'if mkdir "$0" 2> /dev/null; then exit 7; fi; exec sleep 1000'
 
 MakeArenas = Callable[..., Arenas]
 
@@ -63,6 +69,35 @@ def test_the_seeds_of_arenas_are_apart_and_the_first_is_the_trainings() -> None:
     assert len({seed for row in seeds for seed in row}) == 400
     assert all(0 <= seed < 2**63 for row in seeds for seed in row)
     assert seed_of(3, 7) == seeds[3][7]
+
+
+def starting(command: list[str]) -> Arenas:
+    """Three arenas whose game is another program."""
+    options = Options.of({"command": command, "start_timeout": 50.0})
+    return Arenas(lambda number: Arena(None, options, number=number), 3, restarts=True)
+
+
+def test_the_first_game_that_cannot_start_is_told_at_once_and_the_others_are_ended(mark: str, tmp_path: Path) -> None:
+    begin = time.monotonic()
+    with pytest.raises(errors.GameExitedError, match=r"worker \d, sh .*\n.*\n.*exit status 7"):
+        starting(["sh", "-c", ONE_ENDS, str(tmp_path / "taken")]).start()
+    assert time.monotonic() - begin < 20.0
+    assert leaves_nothing(mark)
+
+
+def test_ctrl_c_waits_for_no_game_that_starts(mark: str) -> None:
+    def interrupt() -> None:
+        becomes_true(lambda: len(marked(mark).get("other", ())) == 3, 20)
+        _thread.interrupt_main()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        starting(["sleep", "1000"]).start()
+    thread.join()
+    assert time.monotonic() - begin < 20.0
+    assert leaves_nothing(mark)
 
 
 def step(arenas: Arenas, number: int, agent: str) -> Outcome | None:
