@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -325,3 +326,27 @@ def test_a_thread_that_ends_takes_no_game_with_it(start: Starter) -> None:
     thread.join()
     assert not games[0].wait(0.3)
     assert is_running(pid_of(games[0]))
+
+
+NEWCOMER = """
+import subprocess, sys
+from godot_marl import _supervisor
+gone, newcomer = subprocess.Popen(["true"]), subprocess.Popen(sys.argv[1:])
+gone.wait()
+look, looks = _supervisor._children, iter([[gone.pid]])
+_supervisor._children = lambda: next(looks, None) or look()
+_supervisor._end_descendants()
+print(look())
+"""
+
+
+def test_a_supervisor_does_not_wait_for_a_child_that_came_after_it_had_looked() -> None:
+    command = [sys.executable, "-c", NEWCOMER, SLEEP, "1000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as python:
+        try:
+            output, _ = python.communicate(timeout=10)
+        finally:
+            # The child that it waits for, too.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(python.pid, signal.SIGKILL)
+    assert output == "[]\n"
