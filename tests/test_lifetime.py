@@ -279,7 +279,7 @@ def test_game_outlives_the_thread_that_started_it(make: MakeEnv) -> None:
 
 
 def test_close_does_not_wait_for_a_forked_process(start: Start) -> None:
-    # The fork holds the supervisor's pipe too, so its end comes only with the fork's.
+    # The fork would hold the supervisor's pipe too, whose end would come only with the fork's.
     forking = """
 import time
 if os.fork() == 0:
