@@ -18,8 +18,9 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 MARK = "GODOT_MARL_SCRATCH"
 """The environment variable by which all that this supervisor starts is known; its value is the game's own."""
@@ -29,6 +30,10 @@ _PR_SET_CHILD_SUBREAPER = 36
 _IS_LINUX = sys.platform == "linux"
 # Python's end is the game's within two seconds, whatever it is that does not end in this time.
 _PATIENCE = 0.8
+# How long a game may live on without its display: Godot leaves that a moment before its own orderly end.
+_LAST_MOMENT = 1.0
+# A killed process may need a while, or for ever in a system call that does not return.
+_END_TIMEOUT = 5.0
 _prctl = ctypes.CDLL(None).prctl if _IS_LINUX else None
 
 
@@ -46,6 +51,8 @@ class Supervisor:
         self._input_ended = threading.Event()
         self._is_over = threading.Event()
         self._ending = threading.Lock()
+        self._judging = threading.Lock()
+        self._has_ended = False
 
     def run(self) -> None:
         """Start the game, wait for its end, and end it with our input."""
@@ -103,15 +110,29 @@ class Supervisor:
             return game.wait()
         display = None if self._display is None else self._display.pid
         while True:
-            pid, status = os.waitpid(-1, 0)
+            try:
+                pid, status = os.waitpid(-1, 0)
+            except ChildProcessError:
+                # The other thread has buried them all, and ends this process.
+                self._end()
             if pid == game.pid:
+                with self._judging:
+                    self._has_ended = True
                 return os.waitstatus_to_exitcode(status)
-            if pid == display and not self._input_ended.is_set():
-                # Godot would not draw any more, nor end.
-                _say(lost_display=self._display.new_display_var, display_status=os.waitstatus_to_exitcode(status))
+            if pid == display:
+                # It ends with its last client too, and so is gone before a game that quits.
+                judge = threading.Timer(_LAST_MOMENT, self._lose_display, (game, os.waitstatus_to_exitcode(status)))
+                judge.daemon = True
+                judge.start()
+
+    def _lose_display(self, game: subprocess.Popen[bytes], status: int) -> None:
+        """End a game that would not draw any more, nor end."""
+        with self._judging:
+            if not self._has_ended and not self._input_ended.is_set():
+                _say(lost_display=self._display.new_display_var, display_status=status)
                 _kill(game)
 
-    def _end(self) -> None:
+    def _end(self) -> NoReturn:
         """Leave nothing behind, and end."""
         with self._ending:
             if _IS_LINUX:
@@ -170,12 +191,16 @@ def _kill(game: subprocess.Popen[bytes]) -> None:
 
 def _end_descendants() -> None:
     """Kill all children until there are none: those of a killed one become ours."""
-    while children := _children():
+    deadline, pause = time.monotonic() + _END_TIMEOUT, threading.Event()
+    while (children := _children()) and time.monotonic() < deadline:
         for child in children:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(child, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(-1, 0)
+        pause.wait(0.005)
+        for child in children:
+            # The other thread may have buried it; and none is waited for, because new ones may come meanwhile.
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(child, os.WNOHANG)
 
 
 def _children() -> list[int]:

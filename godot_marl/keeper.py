@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 # A supervisor needs a few milliseconds to end its game; a stopped one would need for ever.
 _PATIENCE = 1.2
+# What was killed is gone in a moment, unless a system call of it does not return.
+_END_TIMEOUT = 3.0
 
 
 class Keeper(threading.Thread):
@@ -37,6 +40,7 @@ class Keeper(threading.Thread):
         pid: The game's process; None until it has started.
         exit_status: What the game returned; None if that is unknown.
         failure: Why the game could not be started, if so.
+        error: Why its supervisor could not be started, if so.
         lost_display: The name of the virtual display if that ended before the game did.
         display_status: What it returned then.
         heard: Set as soon as the game has started, or cannot be started.
@@ -48,6 +52,7 @@ class Keeper(threading.Thread):
         self.pid: int | None = None
         self.exit_status: int | None = None
         self.failure: str | None = None
+        self.error: OSError | None = None
         self.lost_display: str | None = None
         self.display_status: int | None = None
         self.heard = threading.Event()
@@ -73,7 +78,7 @@ class Keeper(threading.Thread):
                 )
             self._hear_out(self._supervisor)
         except OSError as error:
-            self.failure = f"the supervisor: {error}"
+            self.error = error
         finally:
             self.over.set()
             self.heard.set()
@@ -121,10 +126,15 @@ def _end_what_is_left(groups: list[int | None], mark: str) -> None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, signal.SIGKILL)
     sign = f"{_supervisor.MARK}={mark}".encode()
+    deadline, pause = time.monotonic() + _END_TIMEOUT, threading.Event()
     while pids := _marked(sign):
+        if time.monotonic() > deadline:
+            logger.warning("processes that a game has left behind do not end: %s", pids)
+            return
         for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
+        pause.wait(0.01)
 
 
 def _marked(sign: bytes) -> list[int]:

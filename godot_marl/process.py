@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import io
+import errno
 import json
 import logging
 import os
@@ -22,6 +22,20 @@ logger = logging.getLogger(__name__)
 _START_TIMEOUT = 60.0
 # Longer than the keeper waits for a supervisor that does not answer.
 _END_TIMEOUT = 10.0
+_LIMITS = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
+
+_lifelines: weakref.WeakSet[QuietFile] = weakref.WeakSet()
+"""The open ones of this process."""
+
+
+def _close_lifelines() -> None:
+    """In a forked child: what it holds open is no lifeline that the parent could let go."""
+    for lifeline in list(_lifelines):
+        lifeline.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_lifelines)
 
 
 class GameProcess:
@@ -57,13 +71,13 @@ class GameProcess:
         try:
             scratch = tempfile.mkdtemp(prefix="godot-marl-")
         except OSError as error:
-            raise _scratch_error(error) from error
+            raise _place_error(self.command, error) from error
         self._remove = weakref.finalize(self, _remove, scratch, os.getpid())
         try:
             self._start(scratch, folder, environment or {}, display, cpu)
-        except OSError as error:
+        except GameError:
             self._remove()
-            raise _scratch_error(error) from error
+            raise
 
     def _start(
         self,
@@ -73,7 +87,10 @@ class GameProcess:
         display: tuple[int, int] | None,
         cpu: int | None,
     ) -> None:
-        self._log = GameLog(Path(scratch) / "output.txt")
+        try:
+            self._log = GameLog(Path(scratch) / "output.txt")
+        except OSError as error:
+            raise _place_error(self.command, error) from error
         wish = {
             "command": self.command,
             "folder": None if folder is None else os.fspath(folder),
@@ -84,14 +101,20 @@ class GameProcess:
             "cpu": cpu,
         }
         logger.debug("starting %s", self.command)
-        reading, writing = os.pipe()
-        self._keeper = Keeper(io.FileIO(reading, "rb"), scratch)
+        try:
+            reading, writing = os.pipe()
+        except OSError as error:
+            raise _limit_error(self.command, error) from error
+        self._keeper = Keeper(QuietFile(reading, "rb"), scratch)
         # The game ends with it. Nobody else has it, so that it ends with this object at the latest.
         self._lifeline = QuietFile(writing, "wb")
+        _lifelines.add(self._lifeline)
         try:
-            self._keeper.start()
+            self._start_keeper()
             self._say(wish)
             self._keeper.heard.wait(_START_TIMEOUT)
+            if self._keeper.error is not None:
+                raise _limit_error(self.command, self._keeper.error)
             if self.pid is None:
                 failure = self._keeper.failure or "the supervisor did not answer"
                 raise _start_error(self.command, failure, display is not None)
@@ -99,10 +122,16 @@ class GameProcess:
             self.close(0.0)
             raise
 
+    def _start_keeper(self) -> None:
+        try:
+            self._keeper.start()
+        except RuntimeError as error:
+            raise _limit_error(self.command, error) from error
+
     def _say(self, wish: Mapping[str, object]) -> None:
         unsent = memoryview(json.dumps(wish).encode() + b"\n")
-        # A supervisor that is gone already is heard of by the keeper.
-        with contextlib.suppress(BrokenPipeError):
+        # A supervisor that is gone already is heard of by the keeper. Not each system calls that a broken pipe.
+        with contextlib.suppress(OSError):
             while unsent:
                 unsent = unsent[self._lifeline.write(unsent) or 0 :]
 
@@ -186,7 +215,20 @@ def _start_error(command: Sequence[str], failure: str, with_display: bool) -> Ga
     )
 
 
-def _scratch_error(error: OSError) -> GameError:
+def _limit_error(command: Sequence[str], error: Exception) -> GameError:
+    return GameError(
+        "The game could not be started, because its supervisor could not.",
+        where=" ".join(command),
+        expected="two pipes, a thread and a process for it",
+        got=str(error),
+        remedy="See what this process is limited to: open files (`ulimit -n`), processes and threads (`ulimit -u`), "
+        "memory. Close the environments that are no longer needed, or raise the limit.",
+    )
+
+
+def _place_error(command: Sequence[str], error: OSError) -> GameError:
+    if error.errno in _LIMITS:
+        return _limit_error(command, error)
     return GameError(
         "There is no place for what the game prints.",
         where=error.filename or "the folder for temporary files",

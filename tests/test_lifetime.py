@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from processes import LIMIT, MARK, again_and_again, becomes_true, leaves_nothing, marked, new_mark, signal_all
 
 from godot_marl import errors
 from godot_marl.parallel import GodotParallelEnv
+from godot_marl.process import GameProcess
 
 pytestmark = [pytest.mark.godot, pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
 
@@ -223,6 +225,27 @@ def test_lost_display_ends_the_game_at_once_and_the_error_names_it(
     assert env.render() is not None
 
 
+def test_game_on_a_virtual_display_ends_in_an_orderly_way(make: MakeEnv, monkeypatch: pytest.MonkeyPatch) -> None:
+    games: list[GameProcess] = []
+
+    def start_game(*arguments: Any, **options: Any) -> GameProcess:
+        games.append(GameProcess(*arguments, **options))
+        return games[-1]
+
+    monkeypatch.setattr("godot_marl.launcher.GameProcess", start_game)
+    options: dict[str, Any] = {"render_mode": "rgb_array", "render_size": (64, 48)}
+    env = make("walker", **options)
+    env.reset(seed=1)
+    env.close()
+    assert (games[0].exit_status, games[0].lost_display) == (0, None)
+    monkeypatch.setenv("FAULT", "apply_action=quit")
+    env = make("answering", **options)
+    env.reset(seed=1)
+    with pytest.raises(errors.GameExitedError, match="exit status 3"):
+        again_and_again(lambda: env.step({"answering": 1}))
+    assert (games[1].exit_status, games[1].lost_display) == (3, None)
+
+
 def test_forgotten_environment_ends_its_game(make: MakeEnv, scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mark = new_mark()
     monkeypatch.setenv(MARK, mark)
@@ -256,7 +279,7 @@ def test_game_outlives_the_thread_that_started_it(make: MakeEnv) -> None:
 
 
 def test_close_does_not_wait_for_a_forked_process(start: Start) -> None:
-    # The fork holds the supervisor's pipe too, so its end comes only with the fork's.
+    # The fork would hold the supervisor's pipe too, whose end would come only with the fork's.
     forking = """
 import time
 if os.fork() == 0:

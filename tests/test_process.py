@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from pathlib import Path
 import pytest
 from processes import becomes_true
 
+from godot_marl import keeper
 from godot_marl.errors import GameError, MissingDependencyError
 from godot_marl.process import GameProcess
 
@@ -325,3 +328,139 @@ def test_a_thread_that_ends_takes_no_game_with_it(start: Starter) -> None:
     thread.join()
     assert not games[0].wait(0.3)
     assert is_running(pid_of(games[0]))
+
+
+NEWCOMER = """
+import subprocess, sys
+from godot_marl import _supervisor
+gone, newcomer = subprocess.Popen(["true"]), subprocess.Popen(sys.argv[1:])
+gone.wait()
+look, looks = _supervisor._children, iter([[gone.pid]])
+_supervisor._children = lambda: next(looks, None) or look()
+_supervisor._end_descendants()
+print(look())
+"""
+
+
+def test_a_supervisor_does_not_wait_for_a_child_that_came_after_it_had_looked() -> None:
+    command = [sys.executable, "-c", NEWCOMER, SLEEP, "1000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as python:
+        try:
+            output, _ = python.communicate(timeout=10)
+        finally:
+            # The child that it waits for, too.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(python.pid, signal.SIGKILL)
+    assert output == "[]\n"
+
+
+def test_what_a_killed_supervisor_left_behind_is_not_waited_for_without_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    monkeypatch.setattr(keeper, "_END_TIMEOUT", 0.05)
+    # As a process in a system call that does not return would be there for ever.
+    monkeypatch.setattr(keeper, "_marked", lambda _: [gone.pid])
+    end = threading.Thread(target=keeper._end_what_is_left, args=([], "mark"), daemon=True)
+    end.start()
+    end.join(10)
+    assert not end.is_alive()
+    assert caplog.messages == [f"processes that a game has left behind do not end: [{gone.pid}]"]
+
+
+# -- When this process may have no more --------------------------------------------------------------------------------
+
+LIMITED = """
+import os, resource, tempfile
+from godot_marl.errors import GameError
+from godot_marl.process import GameProcess
+# Python tries once whether files can be written there.
+tempfile.gettempdir()
+# The supervisor inherits the limit, and shall have enough.
+open_files = [os.open("/dev/null", os.O_RDONLY) for _ in range(60)]
+_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+for spare in range(30):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_files[-1] + 1 + spare, most))
+    try:
+        GameProcess(["true"]).close()
+    except GameError as error:
+        print(error.got, "|", error.remedy)
+    else:
+        print("ran")
+        break
+"""
+
+
+def test_a_lack_of_open_files_is_a_game_error_that_names_the_limit() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", LIMITED], capture_output=True, text=True, timeout=60, check=True
+    )
+    *errors, last = done.stdout.splitlines()
+    assert last == "ran"
+    # The log's one, the pipe's two, and those of the supervisor's start.
+    assert len(errors) > 4
+    assert all("Too many open files" in line and "ulimit -n" in line for line in errors)
+    assert done.stderr == ""
+
+
+def test_a_lack_of_threads_is_a_game_error_that_names_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(GameError) as error:
+        GameProcess(["true"])
+    assert error.value.got == "can't start new thread"
+    assert "ulimit -u" in str(error.value.remedy)
+    assert list(tmp_path.iterdir()) == []
+
+
+# -- When this process forks -------------------------------------------------------------------------------------------
+
+FORKING = """
+import logging, os, signal, sys, time
+from godot_marl.process import GameProcess
+logging.basicConfig(level=logging.WARNING)
+game = GameProcess(sys.argv[1:])
+child = os.fork()
+if child == 0:
+    signal.pause()
+print(game.pid, child, flush=True)
+"""
+
+
+@pytest.fixture
+def forked(request: pytest.FixtureRequest) -> Iterator[tuple[subprocess.Popen[str], int, int]]:
+    """A Python with a game that sleeps and a forked child that does so too, and what it does then."""
+    command = [sys.executable, "-c", FORKING + request.param, SLEEP, "1000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as python:
+        assert python.stdout is not None
+        game, child = map(int, python.stdout.readline().split())
+        yield python, game, child
+        python.kill()
+        os.kill(child, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("forked", ["game.close(0.0); print(game.exit_status, flush=True)"], indirect=True, ids=[""])
+def test_a_game_ends_in_an_orderly_way_though_a_forked_child_lives_on(
+    forked: tuple[subprocess.Popen[str], int, int],
+) -> None:
+    python, _, child = forked
+    assert python.stdout is not None
+    assert python.stdout.readline() == "-9\n"
+    os.kill(child, signal.SIGKILL)
+    assert python.communicate(timeout=10)[1] == ""
+
+
+@pytest.mark.parametrize("forked", ["time.sleep(1000)"], indirect=True, ids=[""])
+def test_a_game_ends_with_its_python_though_a_forked_child_lives_on(
+    forked: tuple[subprocess.Popen[str], int, int],
+) -> None:
+    python, game, child = forked
+    python.kill()
+    assert becomes_true(lambda: not is_running(game), 2)
+    assert is_running(child)
