@@ -64,8 +64,7 @@ class Interrupter:
         return self._next_line if frame.f_code.co_filename.startswith(WATCHED) else None
 
     def _next_line(self, frame: FrameType, event: str, _: object) -> Any:
-        # At the word itself nothing can be interrupted.
-        if event == "line" and self._within is None and not self._is_at_try(frame):
+        if event == "line" and self._within is None and not self._is_at_block(frame):
             self.lines += 1
             if self.lines == self._stop_at:
                 self._arm_again()
@@ -73,8 +72,9 @@ class Interrupter:
         return self._next_line
 
     @staticmethod
-    def _is_at_try(frame: FrameType) -> bool:
-        return linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip() == "try:"
+    def _is_at_block(frame: FrameType) -> bool:
+        """At the word "try" nothing can be interrupted, and an exception at the end of "with" would skip its exit."""
+        return linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip().startswith(("try:", "with "))
 
     def __exit__(self, *_: object) -> None:
         self._is_armed = False

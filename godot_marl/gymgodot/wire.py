@@ -144,6 +144,15 @@ def _protocol_error(what: str, keys: tuple[str, ...], got: str) -> ProtocolError
     )
 
 
+def _whole_numbers(values: object, dtype: np.dtype[Any], given: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The values as integers, if all of them are some: a float among them makes floats of all, which large ones miss."""
+    limits = np.iinfo(dtype)
+    elements = np.asarray(values, object).ravel()
+    if all(int(limits.min) <= element <= int(limits.max) and element == int(element) for element in elements):
+        return np.array([int(element) for element in elements], dtype)
+    return given
+
+
 def _observation(values: object, space: spaces.Space[Any]) -> Any:
     """An observation of the space's shape and type. Its bounds are not looked at."""
     shape, dtype = space.shape or (), np.dtype(space.dtype)
@@ -173,6 +182,8 @@ def _observation(values: object, space: spaces.Space[Any]) -> Any:
             got=f"NaN at [{place}]",
             remedy="Look for a division by zero, or for a vector of length zero that was normalized.",
         )
+    if dtype.kind in "iu" and given.dtype.kind == "f":
+        given = _whole_numbers(values, dtype, given)
     with np.errstate(over="ignore", invalid="ignore"):
         observation = given.astype(dtype).reshape(shape)
     if dtype.kind == "f":

@@ -62,6 +62,8 @@ def test_an_action_of_another_size_or_type_is_an_error(space: spaces.Space[Any],
         (spaces.Box(0, 1, (2, 1), np.float64), "[0.1, 300]", np.array([[0.1], [300]])),
         (spaces.Box(0, 9, (2,), np.uint8), "[3.0, 255]", np.array([3, 255], np.uint8)),
         (spaces.MultiDiscrete([2, 2]), "[5, 1]", np.array([5, 1])),
+        (spaces.MultiDiscrete([2, 2]), "[9007199254740993, 1e-400]", np.array([2**53 + 1, 0])),
+        (spaces.MultiDiscrete([2, 2]), "[9007199254740993, 1.0]", np.array([2**53 + 1, 1])),
         (spaces.MultiBinary(2), "[[1], [0]]", np.array([1, 0], np.int8)),
     ],
 )
