@@ -145,7 +145,7 @@ def _protocol_error(what: str, keys: tuple[str, ...], got: str) -> ProtocolError
 
 
 def _whole_numbers(values: object, dtype: np.dtype[Any], given: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The values as integers, if all of them are some: a float among them makes floats of all, which large ones miss."""
+    """The values as integers, if all are some: one float among them makes floats of all, and of large ones others."""
     limits = np.iinfo(dtype)
     elements = np.asarray(values, object).ravel()
     if all(int(limits.min) <= element <= int(limits.max) and element == int(element) for element in elements):
