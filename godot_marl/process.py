@@ -126,6 +126,9 @@ class GameProcess:
         try:
             self._keeper.start()
         except RuntimeError as error:
+            if "start new thread" not in str(error):
+                # Such as what Ctrl-C becomes in the midst of a condition of `threading`.
+                raise
             raise _limit_error(self.command, error) from error
 
     def _say(self, wish: Mapping[str, object]) -> None:
