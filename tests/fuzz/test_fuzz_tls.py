@@ -87,7 +87,7 @@ def heard(link: Link, counts: Counter[str]) -> list[bytes]:
     messages: list[bytes] = []
     try:
         while True:
-            messages.append(bytes(link.receive(time.monotonic() + SILENCE)))  # type: ignore[arg-type]
+            messages.append(bytes(link.receive(time.monotonic() + SILENCE)))
     except (OSError, ProtocolError) as end:
         counts[type(end).__name__] += 1
         return messages
