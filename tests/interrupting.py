@@ -12,6 +12,7 @@ import linecache
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -19,12 +20,13 @@ from types import FrameType
 from typing import Any
 
 import godot_marl
+from godot_marl.engine._process import run
 from godot_marl.parallel import GodotParallelEnv
 from godot_marl.process import GameProcess
 
 OURS = os.path.dirname(godot_marl.__file__) + os.sep
-# Where a start or an end is waited for.
-WATCHED = (OURS, threading.__file__)
+# Where a start or an end is waited for, and where a program is started.
+WATCHED = (OURS, threading.__file__, subprocess.__file__)
 
 # In a few instructions of `threading.Condition.wait` Ctrl-C becomes "release unlocked lock".
 INTERRUPTIONS = (KeyboardInterrupt, RuntimeError)
@@ -106,6 +108,9 @@ def do(wish: dict[str, Any], kept: list[Any], interrupter: Interrupter) -> None:
     if wish["do"] == "process":
         with interrupter:
             GameProcess(["sleep", "1000"]).close(0.0)
+    elif wish["do"] == "run":
+        with interrupter:
+            run([sys.executable, "-c", "print(1)"], timeout=600)
     elif wish["do"] == "vector":
         with interrupter:
             godot_marl.vector_env(wish["project"], scene="walker.tscn", processes=2).close()

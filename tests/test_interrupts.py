@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from processes import MARK, becomes_true, marked, new_mark, signal_all
 
@@ -42,9 +44,11 @@ class Survivor:
 
     @property
     def children(self) -> list[int]:
-        """All that it has started and that is still there."""
-        pids = [pid for pids in marked(self._mark).values() for pid in pids]
-        return [pid for pid in pids if pid != self._process.pid]
+        """All that it has started and that is still there, dead ones that it has not buried too."""
+        pids = {pid for pids in marked(self._mark).values() for pid in pids}
+        with contextlib.suppress(psutil.NoSuchProcess):
+            pids.update(child.pid for child in psutil.Process(self._process.pid).children())
+        return sorted(pids - {self._process.pid})
 
     def leaves_nothing(self, again: float | None = None) -> bool:
         if becomes_true(lambda: not self.children):
@@ -100,6 +104,17 @@ def test_a_process_that_is_interrupted_at_any_line_of_its_start_and_end_is_gone(
     for moment in moments.among(total, 150 if nightly else 12):
         again = moments.soon_again()
         survivor.attempt(do="process", lines=moment, again=again)
+        assert survivor.leaves_nothing(again), (moment, again)
+
+
+def test_a_program_that_is_interrupted_at_any_line_of_its_run_is_gone(
+    survivor: Survivor, moments: Moments, nightly: bool
+) -> None:
+    total = survivor.attempt(do="run")["lines"]
+    assert total > 60
+    for moment in moments.among(total, 150 if nightly else 12):
+        again = moments.soon_again()
+        survivor.attempt(do="run", lines=moment, again=again)
         assert survivor.leaves_nothing(again), (moment, again)
 
 

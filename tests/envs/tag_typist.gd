@@ -20,8 +20,11 @@ func _initialize() -> void:
 	_game = (load("res://tag.tscn") as PackedScene).instantiate()
 	root.add_child(_game)
 	_runner = _game.get_node("Runner")
-	# A place with free floor to the left.
+	# A place with free floor to the left, and with nobody near it.
 	_runner.position = Vector2(700.0, 288.0)
+	for i: int in 3:
+		var chaser: Node2D = _game.get_node("Chaser%d" % (i + 1))
+		chaser.position = Vector2(100.0, 120.0 + 150.0 * i)
 
 
 func _physics_process(_delta: float) -> bool:
