@@ -20,16 +20,17 @@ func _initialize() -> void:
 	_game = (load("res://tag.tscn") as PackedScene).instantiate()
 	root.add_child(_game)
 	_runner = _game.get_node("Runner")
-	# A place with free floor to the left, and with nobody near it.
-	_runner.position = Vector2(700.0, 288.0)
-	for i: int in 3:
-		var chaser: Node2D = _game.get_node("Chaser%d" % (i + 1))
-		chaser.position = Vector2(100.0, 120.0 + 150.0 * i)
 
 
 func _physics_process(_delta: float) -> bool:
 	_frame += 1
 	if _frame == 1:
+		# Not before: the game gives out random places once it is ready. This one has free floor to
+		# the left, nobody is near, and the second chaser comes straight to it.
+		_runner.position = Vector2(700.0, 288.0)
+		for i: int in 3:
+			var chaser: Node2D = _game.get_node("Chaser%d" % (i + 1))
+			chaser.position = Vector2(900.0, 128.0 + 160.0 * i)
 		_begin = _runner.position
 		_press(KEY_LEFT, true)
 	elif _frame == _HELD:
