@@ -82,7 +82,7 @@ class Supervisor:
             environment["DISPLAY"] = self._display.new_display_var
         with open(wish["log"], "ab") as log:
             # A session of its own, so that what the game starts ends with it.
-            self._game = subprocess.Popen(  # noqa: S603 - Python names the program
+            self._game = subprocess.Popen(
                 wish["command"],
                 cwd=wish["folder"],
                 env=environment,

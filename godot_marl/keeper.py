@@ -66,7 +66,7 @@ class Keeper(threading.Thread):
         """Keep it. Called by `start`."""
         try:
             with self._lifeline:
-                self._supervisor = subprocess.Popen(  # noqa: S603 - our own program
+                self._supervisor = subprocess.Popen(
                     [sys.executable, "-P", _supervisor.__file__],
                     stdin=self._lifeline,
                     stdout=subprocess.PIPE,

@@ -96,25 +96,15 @@ def moments(nightly: bool) -> Moments:
     return Moments(nightly)
 
 
-def test_a_process_that_is_interrupted_at_any_line_of_its_start_and_end_is_gone(
-    survivor: Survivor, moments: Moments, nightly: bool
+@pytest.mark.parametrize("do", ["process", "run"])
+def test_a_program_that_is_interrupted_at_any_line_of_its_start_and_end_is_gone(
+    survivor: Survivor, moments: Moments, nightly: bool, do: str
 ) -> None:
-    total = survivor.attempt(do="process")["lines"]
+    total = survivor.attempt(do=do)["lines"]
     assert total > 60
     for moment in moments.among(total, 150 if nightly else 12):
         again = moments.soon_again()
-        survivor.attempt(do="process", lines=moment, again=again)
-        assert survivor.leaves_nothing(again), (moment, again)
-
-
-def test_a_program_that_is_interrupted_at_any_line_of_its_run_is_gone(
-    survivor: Survivor, moments: Moments, nightly: bool
-) -> None:
-    total = survivor.attempt(do="run")["lines"]
-    assert total > 60
-    for moment in moments.among(total, 150 if nightly else 12):
-        again = moments.soon_again()
-        survivor.attempt(do="run", lines=moment, again=again)
+        survivor.attempt(do=do, lines=moment, again=again)
         assert survivor.leaves_nothing(again), (moment, again)
 
 

@@ -116,7 +116,7 @@ class _Program(threading.Thread):
         """See it to its end. Called by `start`."""
         try:
             with tempfile.TemporaryFile() as errors:
-                process = subprocess.Popen(  # noqa: S603 - never a shell, and only programs the user has or named
+                process = subprocess.Popen(
                     self._command,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
