@@ -282,4 +282,7 @@ class RestartingPool(WorkerPool):
                 self._check_scene(worker.start())
                 return worker.reset(parts[index])
             except FAULTS as again:
+                if stop.is_set():
+                    # It was closed, since another one is given up.
+                    raise
                 fault = again

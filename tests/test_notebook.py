@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
-from processes import MARK, becomes_true, leaves_nothing, marked, new_mark
+from processes import MARK, becomes_true, leaves_nothing, marked, new_mark, signal_all
 
 pytestmark = pytest.mark.godot
 
@@ -47,6 +49,13 @@ class Notebook:
         reply = self.client.execute_interactive(code, output_hook=listen, timeout=60)["content"]
         return str(reply["ename"]) if reply["status"] == "error" else "".join(printed)
 
+    def interrupt_in_a_step(self) -> None:
+        """Interrupt the kernel while it waits for its game, which is stopped: between steps the game would live on."""
+        signal_all(marked(self.mark)["game"], signal.SIGSTOP)
+        kernel = psutil.Process(self.manager.provisioner.pid)
+        assert becomes_true(lambda: kernel.status() == psutil.STATUS_SLEEPING)
+        self.manager.interrupt_kernel()
+
     def close(self) -> None:
         self.client.stop_channels()
         if self.manager.has_kernel:
@@ -66,7 +75,7 @@ def notebook(scenes: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebook
 def test_a_cell_that_fails_or_is_interrupted_leaves_an_environment_that_can_be_reset(notebook: Notebook) -> None:
     assert notebook.run("env.step({})") == "InvalidActionError"
     assert notebook.run("print(sorted(env.step({'walker_0': 1})[0]))") == "['walker_0']\n"
-    assert notebook.run(STEPPING, after_print=notebook.manager.interrupt_kernel) == "KeyboardInterrupt"
+    assert notebook.run(STEPPING, after_print=notebook.interrupt_in_a_step) == "KeyboardInterrupt"
     assert becomes_true(lambda: "game" not in marked(notebook.mark))
     assert notebook.run("env.reset(seed=1); print(sorted(env.step({'walker_0': 1})[0]))") == "['walker_0']\n"
 

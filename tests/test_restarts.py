@@ -6,6 +6,7 @@ import logging
 import os
 import random
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -395,6 +396,23 @@ def test_games_that_always_end_in_their_reset_are_given_up(
     assert raised.value.exit_status == -signal.SIGABRT
     assert "(res://answering.gd:" in raised.value.output
     assert leaves_nothing(mark)
+
+
+@pytest.mark.godot
+def test_a_worker_that_is_closed_since_another_one_is_given_up_is_not_replaced_again(
+    vector: MakeVector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    env = vector("answering", processes=2)
+    env.reset(seed=1)
+    monkeypatch.setenv("FAULT", "get_observation=crash at once")
+    stop = threading.Event()
+    stop.set()
+    pool = env.batch._pool
+    pool._workers[1].close()
+    fault = errors.GameExitedError("The game ended.", where="", expected="", got="", remedy="")
+    with pytest.raises(errors.GameExitedError, match="SIGABRT"):
+        pool._replace(1, fault, {1: env.batch.reset_part(1)}, stop)
+    assert len(caplog.records) == 1
 
 
 @pytest.mark.godot
