@@ -136,16 +136,16 @@ def _train(trained: TrainedGame, run: Run, *, is_new: bool, restarts: bool) -> b
     """Train, and tell whether Ctrl-C ended it early."""
     from godot_marl.cli.progress import progress_bar
     from godot_marl.training import Progress, Training
+    from godot_marl.training.run import steps_of
 
-    seed = run.seed if is_new else run.seed + 1
-    with contextlib.closing(trained.arenas(seed, restarts=restarts)) as arenas:
+    checkpoint = None if is_new else run.last_checkpoint()
+    steps = 0 if checkpoint is None else steps_of(checkpoint)
+    with contextlib.closing(trained.arenas(run.seed, steps, restarts=restarts)) as arenas:
         scene = arenas.start()  # the game starts, or says what is wrong with it, before anything is written
-        checkpoint = None
         if is_new:
             run.settings.sides_of(scene)
             run = run.create(run.folder, run.game, run.scene, run.seed, run.settings)
         else:
-            checkpoint = run.last_checkpoint()
             run.forget_best()
         training = Training(run, arenas, checkpoint, scripted_policies(run.game))
         click.echo(f"training {run.game} for {run.settings.steps} steps; results in {run.folder}")

@@ -87,11 +87,12 @@ class TrainedGame:
         }
         return Arena(self.folder, Options.of(wishes), number=number)
 
-    def arenas(self, seed: int, *, restarts: bool) -> Arenas:
+    def arenas(self, seed: int, steps: int = 0, *, restarts: bool) -> Arenas:
         """As many arenas to train in as the settings say.
 
         Args:
             seed: The training's seed; that of each arena follows from it.
+            steps: At how many steps the training goes on.
             restarts: Whether to replace games that are lost.
         """
         from godot_marl.training.arenas import Arenas, seed_of
@@ -99,7 +100,7 @@ class TrainedGame:
         count = self.settings.processes
 
         def make(number: int) -> Arena:
-            return self.arena(None if count == 1 else number, seed=seed_of(seed, number))
+            return self.arena(None if count == 1 else number, seed=seed_of(seed, number, steps))
 
         return Arenas(make, count, restarts=restarts)
 

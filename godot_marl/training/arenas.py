@@ -133,11 +133,17 @@ class Arenas:
                 arena.end()
 
 
-def seed_of(seed: int, number: int) -> int:
-    """The seed of an arena: the first one's is the given one, and those of the others depend on it.
+def seed_of(seed: int, number: int, steps: int = 0) -> int:
+    """The seed of an arena: that of the first one of a new training is the given one, and all others depend on it.
 
-    Not the numbers that follow: they are the seeds of other trainings, and of this one when it is resumed.
+    Not the numbers that follow: they are the seeds of other trainings.
+
+    Args:
+        seed: The training's.
+        number: The arena's.
+        steps: At how many steps the training goes on, so that it does not play the same episodes again.
     """
-    if number == 0:
+    if number == 0 and steps == 0:
         return seed
-    return int(np.random.SeedSequence(seed, spawn_key=(number,)).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    key = (number, steps) if steps else (number,)
+    return int(np.random.SeedSequence(seed, spawn_key=key).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -93,13 +93,19 @@ class Training:
             self._opponents.remember(folder)
 
     def train(self, report: Callable[[Progress], None] = lambda _: None) -> None:
-        """Train until the settings' number of steps is reached.
+        """Train until the settings' number of steps is reached, and learn from what came after the last update, too.
 
         Ctrl-C, like any other end before that, leaves a last checkpoint; a game that failed leaves one too.
+
+        Args:
+            report: Is called after each update and at the end of each episode.
         """
         try:
             while self.steps < self._run.settings.steps:
                 self._play_round(report)
+            if self.steps % self._settings.n_steps:
+                self._update()
+                report(self._progress())
         finally:
             if self.steps > self._steps_at_begin:
                 self._save()
@@ -143,6 +149,7 @@ class Training:
             self._save()
         if not episode.live:
             self._end_episode(episode)
+            report(self._progress())
 
     def _learn_from(self, episode: Episode) -> None:
         for name in episode.outcome.rewards:

@@ -17,6 +17,9 @@ from click.testing import Result
 from commands import run
 from processes import MARK, becomes_true, leaves_nothing, marked, new_mark, signal_all
 from sb3_contrib import MaskablePPO
+from stable_baselines3 import PPO
+
+from godot_marl.training import arenas
 
 pytestmark = pytest.mark.godot
 
@@ -86,7 +89,10 @@ def test_every_example_trains(
     rows = json.loads((out / "evaluation.json").read_text())
     assert {row["against"] for row in rows} == {"random", "scripted"}
     assert [row["side"] for row in rows if row["against"] == "random"] == sides
-    assert (out / "checkpoints" / "000000128").is_dir()
+    # Fewer steps than the settings have between two updates.
+    for path in (out / "checkpoints" / "000000128").iterdir():
+        algorithm = MaskablePPO if example == "connect_four" else PPO
+        assert algorithm.load(path)._n_updates > 0, path
 
 
 def test_sides_are_compared_with_an_earlier_self_and_may_learn_against_it(tmp_path: Path) -> None:
@@ -262,6 +268,24 @@ def test_resume_may_play_another_number_of_games(trained: tuple[Path, Result], t
     assert result.exit_code == 0, result.output
     assert (out / "checkpoints" / "000000300").is_dir()
     assert json.loads((out / "run.json").read_text())["settings"]["processes"] == 2
+
+
+def test_each_resume_plays_other_episodes(
+    trained: tuple[Path, Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, seeds = tmp_path / "run", []
+    shutil.copytree(trained[0], out)
+    seed_of = arenas.seed_of
+
+    def seed_and_note(*of: int) -> int:
+        seeds.append(seed_of(*of))
+        return seeds[-1]
+
+    monkeypatch.setattr(arenas, "seed_of", seed_and_note)
+    for steps in (280, 300):
+        result = run("train", "cartpole", "--resume", out, "--steps", steps, "--no-video", "--episodes", 2)
+        assert result.exit_code == 0, result.output
+    assert len({*seeds, *range(10)}) == 12
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "many", "1.5"])

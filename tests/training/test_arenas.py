@@ -71,6 +71,12 @@ def test_the_seeds_of_arenas_are_apart_and_the_first_is_the_trainings() -> None:
     assert seed_of(3, 7) == seeds[3][7]
 
 
+def test_a_training_that_goes_on_has_seeds_of_its_own() -> None:
+    seeds = [seed_of(5, number, steps) for number in range(3) for steps in (0, 1, 2, 100, 200)]
+    assert len({*seeds, *range(20)}) == len(seeds) + 19
+    assert seed_of(5, 0, 100) == seed_of(5, 0, 100)
+
+
 def starting(command: list[str]) -> Arenas:
     """Three arenas whose game is another program."""
     options = Options.of({"command": command, "start_timeout": 50.0})

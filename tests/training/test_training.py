@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import signal
 from collections import Counter
@@ -24,7 +25,10 @@ from godot_marl.training.experience import Learner
 
 pytestmark = pytest.mark.godot
 
-STEPS, N_STEPS = 240, 60
+STEPS, N_STEPS, LIMIT = 240, 60, 9
+PPO = {"n_steps": N_STEPS, "n_epochs": 1, "batch_size": 30}
+# Two agents that see their place, their steps and their frames, and earn the place times the frames.
+ROWS = "plain 2"
 
 
 @dataclass
@@ -85,6 +89,21 @@ def games_of(arenas: Arenas) -> list[int]:
     return [worker._process.pid for worker in workers]
 
 
+def arenas_of(scenes: Path, count: int) -> Arenas:
+    """Arenas with the agents of `ROWS`, whose episodes are over after `LIMIT` steps."""
+
+    def make(number: int) -> Arena:
+        wishes = {
+            "scene": "rows.tscn",
+            "seed": seed_of(1, number),
+            "mask_in_observation": False,
+            "max_episode_steps": LIMIT,
+        }
+        return Arena(scenes, Options.of(wishes), number=number)
+
+    return Arenas(make, count, restarts=True)
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_training_goes_on_though_a_game_is_killed(
     scenes: Path,
@@ -97,26 +116,15 @@ def test_a_training_goes_on_though_a_game_is_killed(
     mark = new_mark()
     monkeypatch.setenv(MARK, mark)
     torch.set_num_threads(1)
-    # Two agents that see their place, their steps and their frames, and earn the place times the frames.
-    monkeypatch.setenv("ROWS", "plain 2")
-    ppo = {"n_steps": N_STEPS, "n_epochs": 1, "batch_size": 30}
-    run = Run.create(tmp_path / "run", "rows", None, 0, Settings(steps=STEPS, max_episode_steps=9, ppo=ppo))
+    monkeypatch.setenv("ROWS", ROWS)
+    run = Run.create(tmp_path / "run", "rows", None, 0, Settings(steps=STEPS, max_episode_steps=LIMIT, ppo=PPO))
 
-    def make(number: int) -> Arena:
-        wishes = {
-            "scene": "rows.tscn",
-            "seed": seed_of(1, number),
-            "mask_in_observation": False,
-            "max_episode_steps": 9,
-        }
-        return Arena(scenes, Options.of(wishes), number=number)
-
-    arenas = Arenas(make, count, restarts=True)
+    arenas = arenas_of(scenes, count)
     killed: list[int] = []
 
-    def kill(_: Progress) -> None:
+    def kill(progress: Progress) -> None:
         """After the first update, in the middle of episodes."""
-        if not killed:
+        if not killed and progress.steps == N_STEPS:
             games = games_of(arenas)
             killed.append(games[-1])
             signal_all(killed, signal.SIGKILL)
@@ -141,8 +149,23 @@ def test_a_training_goes_on_though_a_game_is_killed(
         assert min(log.decisions.values()) > STEPS // 4
     check_streams(log)
     lengths = [int(row["length"]) for row in run.episodes()]
-    assert max(lengths) <= 9
+    assert max(lengths) <= LIMIT
     assert sum(lengths) < STEPS
+
+
+def test_what_came_after_the_last_update_is_learned_from_too(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: Log
+) -> None:
+    torch.set_num_threads(1)
+    monkeypatch.setenv("ROWS", ROWS)
+    steps = N_STEPS + 25
+    run = Run.create(tmp_path / "run", "rows", None, 0, Settings(steps=steps, max_episode_steps=LIMIT, ppo=PPO))
+    reports: list[int] = []
+    with contextlib.closing(arenas_of(scenes, 1)) as arenas:
+        Training(run, arenas).train(lambda progress: reports.append(progress.steps))
+    # What the last decision of each agent led to is not known.
+    assert sum(log.decisions.values()) - len(log.rows) <= 2
+    assert reports == sorted([N_STEPS, steps, *(int(row["steps"]) for row in run.episodes())])
 
 
 def check_streams(log: Log) -> None:
