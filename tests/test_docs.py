@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
+import json
 import os
 import re
 import subprocess
@@ -15,13 +16,14 @@ from typing import Any
 
 import pytest
 from by_hand import free_port
-from pages import ROOT, blocks
+from pages import ROOT, blocks, table_rows
 from pyvirtualdisplay.display import Display
 
 from godot_marl.addon import install_addon
 from godot_marl.engine import Engine
 from godot_marl.gymgodot.env import GymGodotServerEnv
 from godot_marl.project import Project
+from godot_marl.resources import example_names
 
 pytestmark = pytest.mark.godot
 
@@ -67,13 +69,49 @@ def test_readme_scene_of_your_own(my_game: Path, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out.split("\n") == ["['walker_0']", "{'walker_0': True}", ""]
 
 
-def test_cartpole_readme_python() -> None:
-    for code in blocks("envs/cartpole/README.md", "python"):
+@pytest.mark.parametrize("name", example_names())
+def test_python_of_a_scene_readme_makes_the_agents_that_it_names(name: str) -> None:
+    page = f"envs/{name}/README.md"
+    text = (ROOT / page).read_text(encoding="utf-8")
+    (agents,) = re.findall(r"`agents = (\[.+\])`", text)
+    pieces = blocks(page, "python")
+    assert pieces
+    for code in pieces:
         names: dict[str, Any] = {}
         exec(code, names)  # noqa: S102 - our own page
-        env = names["env"]
-        assert env.possible_agents == [f"cart_{i}" for i in range(4 if "several" in code else 1)]
-        env.close()
+        with contextlib.closing(names["env"]) as env:
+            several = "several_carts" in code
+            rows = table_rows(page, "| Agent | Cart | Track |") if several else []
+            assert env.possible_agents == ([row[0].strip("`") for row in rows] or json.loads(agents))
+            env.reset(seed=1)
+            assert env.agents == env.possible_agents
+
+
+# Gymnasium's order of an environment's page.
+SECTIONS = [
+    "Description",
+    "Action Space",
+    "Observation Space",
+    "State Space",
+    "Rewards",
+    "Starting State",
+    "Episode End",
+    "Arguments",
+    "Scripted Players",
+    "Speed",
+    "Training",
+    "By hand",
+    "Version History",
+]
+# What one scene alone has.
+MORE_SECTIONS = {"cartpole": {"Several Carts"}}
+
+
+@pytest.mark.parametrize("name", example_names())
+def test_scene_readmes_have_the_same_sections_in_the_same_order(name: str) -> None:
+    text = (ROOT / "envs" / name / "README.md").read_text(encoding="utf-8")
+    found = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert [section for section in found if section not in MORE_SECTIONS.get(name, ())] == SECTIONS
 
 
 @pytest.mark.parametrize("number", [0, 1])

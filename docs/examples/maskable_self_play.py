@@ -2,8 +2,8 @@
 
 import click
 import gymnasium
-import numpy as np
 from sb3_contrib import MaskablePPO
+from sb3_contrib.common.maskable.evaluation import evaluate_policy
 
 from godot_marl.envs import connect_four_v0
 
@@ -14,15 +14,14 @@ class OnePlayer(gymnasium.Env):
     """Connect Four as one of the two sees it, in a random seat. Without an opponent the other moves at random."""
 
     def __init__(self):
-        self.game = connect_four_v0.env()
+        self.game, self.opponent = connect_four_v0.env(), None
         self.observation_space = self.game.observation_space("player_0")["observation"]
         self.action_space = self.game.action_space("player_0")
-        self.opponent = None
 
     def reset(self, seed=None, options=None):
         super().reset(seed=seed)
         self.game.reset(seed=seed, options=options)
-        self.seat = self.np_random.choice(["player_0", "player_1"])
+        self.seat = self.np_random.choice(self.game.agents)
         return self.answer()[0], {}
 
     def step(self, action):
@@ -31,21 +30,16 @@ class OnePlayer(gymnasium.Env):
 
     def answer(self):
         """Let the other move where it is its turn, and say what came of it."""
-        other = self.game.agent_selection
-        if other != self.seat and not self.game.terminations[other]:
-            view = self.game.observe(other)
-            action = self.np_random.choice(np.flatnonzero(view["action_mask"]))
-            if self.opponent is not None:
-                action, _ = self.opponent.predict(view["observation"], action_masks=view["action_mask"])
+        if (other := self.game.agent_selection) != self.seat and not self.game.terminations[other]:
+            view, past = self.game.observe(other), self.opponent
+            mask = view["action_mask"]
+            action = past.predict(view["observation"], action_masks=mask)[0] if past else self.action_space.sample(mask)
             self.game.step(action)
         observation = self.game.observe(self.seat)["observation"]
         return observation, self.game.rewards[self.seat], self.game.terminations[self.seat], False, {}
 
     def action_masks(self):  # MaskablePPO asks for it before each move
         return self.game.observe(self.seat)["action_mask"]
-
-    def close(self):
-        self.game.close()
 
 
 @click.command(help=__doc__)
@@ -58,15 +52,10 @@ def main(steps: int) -> None:
     while model.num_timesteps < steps:
         env.opponent.set_parameters(model.get_parameters())
         model.learn(REFRESH * rollout, reset_num_timesteps=False)
-    env.opponent, rewards = None, []
-    while len(rewards) < GAMES:
-        observation, is_over = env.reset()[0], False
-        while not is_over:
-            action, _ = model.predict(observation, action_masks=env.action_masks(), deterministic=True)
-            observation, reward, is_over, _, _ = env.step(action)
-        rewards.append(reward)
-    env.close()
+    env.opponent = None
+    rewards, _ = evaluate_policy(model, env, GAMES, return_episode_rewards=True, warn=False)
     print(f"won {rewards.count(1.0)} of {GAMES} games against a random player, lost {rewards.count(-1.0)}")
+    env.game.close()
 
 
 if __name__ == "__main__":

@@ -14,19 +14,23 @@ from godot_marl.vector import GodotVectorEnv
 
 MAX_CYCLES = 250
 
-__all__ = ["MAX_CYCLES", "SCRIPTED", "env", "parallel_env", "raw_env", "vector_env"]
+__all__ = ["MAX_CYCLES", "SCRIPTED", "env", "parallel_env", "raw_env", "scripted_cart", "vector_env"]
 
 
-def _follow_the_pole(
+def scripted_cart(
     observation: np.ndarray[Any, Any], _mask: np.ndarray[Any, Any] | None, rng: np.random.Generator
 ) -> int:
-    """Push to the side to which the pole leans, wherever the cart is and however fast the pole turns."""
+    """Push to the side to which the pole leans, wherever the cart is and however fast the pole turns.
+
+    It is weak on purpose, so that there is something to learn beyond it: the pole swings further and further, and falls
+    after 126 steps.
+    """
     angle = float(observation[2])
     return int(rng.integers(2)) if angle == 0.0 else int(angle > 0.0)
 
 
-SCRIPTED: dict[str, ScriptedPolicy] = {"default": _follow_the_pole}
-"""A player by hand for each policy. CartPole's swings further and further: it lasts for about 125 steps."""
+SCRIPTED: dict[str, ScriptedPolicy] = {"default": scripted_cart}
+"""A fixed player for each policy, written by hand."""
 
 
 def parallel_env(max_cycles: int | None = MAX_CYCLES, **options: Any) -> GodotParallelEnv:

@@ -106,4 +106,4 @@ def scripted_player(
 
 
 SCRIPTED: dict[str, ScriptedPolicy] = {"player": scripted_player}
-"""A fixed player for each policy; see the docstring of its function."""
+"""A fixed player for each policy, written by hand."""

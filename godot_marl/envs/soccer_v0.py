@@ -12,7 +12,7 @@ from godot_marl.envs import _example
 from godot_marl.envs._example import ScriptedPolicy
 from godot_marl.parallel import GodotParallelEnv
 
-__all__ = ["SCRIPTED", "env", "parallel_env", "raw_env"]
+__all__ = ["SCRIPTED", "env", "parallel_env", "raw_env", "scripted_player"]
 
 _Vector = np.ndarray[Any, Any]
 
@@ -50,7 +50,7 @@ def env(max_cycles: int | None = None, **options: Any) -> AECEnv[str, Any, Any]:
     return _example.env("soccer", "soccer_v0", max_cycles, options)
 
 
-def play_by_rule(observation: _Vector, _mask: _Vector | None, rng: np.random.Generator) -> int:
+def scripted_player(observation: _Vector, _mask: _Vector | None, rng: np.random.Generator) -> int:
     """A plain player, without foresight.
 
     Whoever of the team is nearer to the ball runs behind it, around it where it is in the way, and pushes it towards
@@ -65,7 +65,8 @@ def play_by_rule(observation: _Vector, _mask: _Vector | None, rng: np.random.Gen
     return _direction(_guard(own, ball))
 
 
-SCRIPTED: dict[str, ScriptedPolicy] = {"player": play_by_rule}
+SCRIPTED: dict[str, ScriptedPolicy] = {"player": scripted_player}
+"""A fixed player for each policy, written by hand."""
 
 
 def _attack(own: _Vector, ball: _Vector, opponent: _Vector) -> _Vector:

@@ -35,7 +35,8 @@ class Settings:
         deterministic: Whether the trained policies take their likeliest action when they are evaluated and shown.
         opponents: In which share of the episodes one of several sides is played by somebody who does not learn:
             `past_selves` (an earlier checkpoint), `scripted` (an example's scripted opponent), `random`.
-        opponent_sides: Which sides they play; empty for any.
+        opponent_sides: Which sides they play; empty for any. Each name is drawn with the same probability, so that a
+            side that is named several times has more weight.
         sides: Who plays together against the others: the names of agents by side. Empty: one side for each policy.
         ppo: Arguments of stable-baselines3's PPO, for every policy; `n_steps` counts environment steps.
         policies: The same for single policies, by policy name.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,9 +13,11 @@ import sys
 from pathlib import Path
 
 import imageio.v3
+import numpy as np
 import pytest
 from click.testing import Result
 from commands import run
+from pages import table_rows
 from processes import MARK, becomes_true, leaves_nothing, marked, new_mark, signal_all
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
@@ -93,6 +96,19 @@ def test_every_example_trains(
     for path in (out / "checkpoints" / "000000128").iterdir():
         algorithm = MaskablePPO if example == "connect_four" else PPO
         assert algorithm.load(path)._n_updates > 0, path
+
+
+def test_checkpoints_load_as_the_page_says(trained: tuple[Path, Result], settings: Path, tmp_path: Path) -> None:
+    (says,) = (row[1] for row in table_rows("docs/training.md", "| File | What it is |") if "checkpoints" in row[0])
+    assert re.findall(r"`(\w+)\.load`", says) == ["PPO", "MaskablePPO"]
+    plain = PPO.load(trained[0] / "checkpoints" / "000000256" / "default.zip", device="cpu")
+    assert int(plain.predict(np.zeros(4, np.float32))[0]) in {0, 1}
+    out = tmp_path / "run"
+    result = run("train", "connect_four", "--settings", settings, "--episodes", 2, "--no-video", "--out", out)
+    assert result.exit_code == 0, result.output
+    masked = MaskablePPO.load(out / "checkpoints" / "000000256" / "player.zip", device="cpu")
+    only_middle = np.arange(7) == 3
+    assert int(masked.predict(np.zeros(105, np.float32), action_masks=only_middle)[0]) == 3
 
 
 def test_sides_are_compared_with_an_earlier_self_and_may_learn_against_it(tmp_path: Path) -> None:

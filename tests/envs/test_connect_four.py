@@ -16,7 +16,7 @@ import gymnasium
 import numpy as np
 import pytest
 from connect_four_model import Model, all_kinds_of_games, position, random_game
-from pages import blocks, table_rows
+from pages import table_rows
 from pettingzoo import AECEnv
 from pettingzoo.test import api_test, render_test, seed_test
 from pettingzoo.test.state_test import test_state as check_state
@@ -381,11 +381,3 @@ def test_readme_table_of_rewards(env: TurnEnv) -> None:
     for end, moves in games.items():
         model = play_as_the_model(env, moves)
         assert [env.rewards[PLAYERS[model.turn]], env.rewards[PLAYERS[1 - model.turn]]] == rewards[end]
-
-
-def test_readme_python() -> None:
-    for code in blocks(README, "python"):
-        names: dict[str, Any] = {}
-        exec(code, names)  # noqa: S102 - our own page
-        assert names["env"].possible_agents == PLAYERS
-        names["env"].close()

@@ -27,7 +27,3 @@ def test_script_trains_both_policies_and_leaves_no_game_behind(cluster: RayClust
     number = r"-?\d+\.\d\d"
     assert re.search(rf"^\d+ steps, mean returns: chaser {number}, runner {number}$", done.stdout, re.MULTILINE)
     assert cluster.has_no_game()
-
-
-def test_script_is_short() -> None:
-    assert len((ROOT / "docs/examples/rllib_tag.py").read_text(encoding="utf-8").splitlines()) <= 60

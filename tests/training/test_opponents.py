@@ -67,6 +67,13 @@ def test_opponents_may_keep_to_one_side() -> None:
     assert all(list(drawn.draw(SIDES)) == ["blue_0"] for _ in range(50))
 
 
+def test_a_side_that_is_named_several_times_has_more_weight() -> None:
+    names = ["red", "red", "red", "blue"]
+    drawn = Opponents(Settings(opponents={"random": 1.0}, opponent_sides=names), SCENE, {}, seed=1)
+    red = sum("red_0" in drawn.draw(SIDES) for _ in range(2000))
+    assert red / 2000 == pytest.approx(0.75, abs=0.03)
+
+
 def test_opponents_follow_the_stages(checkpoint: Path) -> None:
     stages = [{"from_step": 10, "opponents": {"past_selves": 1.0}, "opponent_sides": ["red"]}]
     drawn = Opponents(Settings(opponents={"random": 1.0}, stages=stages), SCENE, {}, seed=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,25 @@ def test_the_settings_on_the_page_can_be_used() -> None:
     chasers = [(f"chaser_{i}", "chaser") for i in range(3)]
     assert list(settings.sides_of(scene(*chasers, ("runner_0", "runner")))) == ["chasers", "runner"]
     assert settings.arguments_of("runner")["batch_size"] == 128
+
+
+def test_the_page_says_what_holds_without_each_setting() -> None:
+    (text,) = blocks("docs/training.md", "toml")
+    settings = Settings()
+    defaults = {
+        "steps": settings.steps,
+        "max_episode_steps": settings.max_episode_steps,
+        "checkpoint_every": settings.checkpoint_every,
+        "best_of": settings.best_of,
+        "processes": settings.processes,
+        "deterministic": settings.deterministic,
+        "n_steps": settings.n_steps,
+    }
+    for name, default in defaults.items():
+        # The first one: stages have an n_steps, too.
+        line = re.search(rf"^{name} = .* # .*\(([\w,]+)[:;)]", text, re.MULTILINE)
+        assert line, name
+        assert line[1] == (f"{default:,}" if type(default) is int else str(default).lower()), name
 
 
 def test_a_policy_may_have_arguments_of_its_own() -> None:
