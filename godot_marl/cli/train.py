@@ -13,7 +13,7 @@ import click
 
 from godot_marl.cli.extras import needs_sb3
 from godot_marl.envs import scripted_policies
-from godot_marl.errors import GodotMarlError, InvalidOptionError
+from godot_marl.errors import GodotMarlError, InvalidOptionError, MissingDependencyError
 
 if TYPE_CHECKING:
     from godot_marl.cli.trained import TrainedGame
@@ -52,7 +52,7 @@ class _Games(click.IntRange):
 )
 @click.option("--settings", type=click.Path(path_type=Path), help="Settings file.  [default: the game's train.toml]")
 @click.option(
-    "--episodes", type=click.IntRange(2), default=20, show_default=True, help="Episodes of each mean of the evaluation."
+    "--episodes", type=click.IntRange(2), default=50, show_default=True, help="Episodes of each mean of the evaluation."
 )
 @click.option("--video/--no-video", default=True, show_default=True, help="Record an episode of what was learned.")
 @click.option("--scene", help="Scene to run.  [default: the project's main scene]")
@@ -179,11 +179,6 @@ def _show_results(trained: TrainedGame, run: Run, *, episodes: int, video: bool,
         with contextlib.closing(trained.arena()) as arena:
             trained.choose_best(arena, run, trained.settings.best_of)
         files["best"] = run.best()
-    if video and is_whole:
-        with contextlib.closing(trained.arena(render_mode="rgb_array")) as arena:
-            cast = trained.players(arena, run.best())
-            path = run.folder / "video" / "episode-0.mp4"
-            files["video"] = pictures.record_episode(arena, cast, _EVALUATION_SEED, path)
     if is_whole:
         with contextlib.closing(trained.arena()) as arena:
             comparisons = trained.evaluate(arena, run, episodes, _EVALUATION_SEED)
@@ -192,3 +187,20 @@ def _show_results(trained: TrainedGame, run: Run, *, episodes: int, video: bool,
         files["evaluation"] = run.folder / "evaluation.json"
     for name, path in files.items():
         click.echo(f"{name}: {path}")
+    if video and is_whole:
+        _record_video(trained, run)
+
+
+def _record_video(trained: TrainedGame, run: Run) -> None:
+    """Record an episode. Where that cannot be done, a whole training must not fail for it at its very end."""
+    from godot_marl.training import pictures
+
+    path = run.folder / "video" / "episode-0.mp4"
+    try:
+        with contextlib.closing(trained.arena(render_mode="rgb_array")) as arena:
+            pictures.record_episode(arena, trained.players(arena, run.best()), _EVALUATION_SEED, path)
+    except MissingDependencyError as error:
+        later = f"then: godot-marl play {run.game} {run.folder} --render video"
+        click.echo(f"no video: {error.what} {(error.remedy or '').rstrip('.')}; {later}", err=True)
+    else:
+        click.echo(f"video: {path}")

@@ -179,24 +179,39 @@ class TrainedGame:
         """Compare what was learned with random players, scripted ones where there are any, and an earlier self."""
         from godot_marl.training import evaluation
 
-        sides = self.settings.sides_of(arena.scene)
-        opponents = self._opponents(arena.scene, seed)
-        earlier = run.earlier_checkpoint()
-        if earlier is not None and len(sides) > 1:
-            opponents["earlier self"] = lambda: self.players(arena, earlier)
-        total = episodes * len(opponents) * (1 + len(sides))
+        scene = arena.scene
+        sides = self.settings.sides_of(scene)
+        policies = {agent.name: agent.policy for agent in scene.agents}
+        steps = run.best_steps(policies.values())
+        earlier = run.earlier_checkpoints(policies.values()) if len(sides) > 1 else {}
+        grown = {side: names for side, names in sides.items() if all(policies[name] in earlier for name in names)}
+        rounds = [(sides, self._opponents(scene, seed))]
+        if grown:
+            rounds.append((grown, {"earlier self": lambda: self._earlier_players(arena, run, earlier)}))
         with progress_bar("episodes") as bar:
+            total = episodes * sum(len(opponents) * (1 + len(judged)) for judged, opponents in rounds)
             task = bar.add_task("evaluating", total=total, note="")
-            comparisons = list(
-                evaluation.compare(
+            comparisons = [
+                comparison
+                for judged, opponents in rounds
+                for comparison in evaluation.compare(
                     arena,
-                    sides,
+                    judged,
                     lambda: self.players(arena, run.best()),
                     opponents,
                     episodes=episodes,
                     seed=seed,
                     report=lambda count: bar.advance(task, count),
                 )
-            )
-        evaluation.save(comparisons, run.folder / "evaluation.json")
+            ]
+        steps_of_sides = {
+            side: {policies[name]: steps[policies[name]] for name in names} for side, names in sides.items()
+        }
+        evaluation.save(comparisons, run.folder / "evaluation.json", seed=seed, steps=steps_of_sides)
         return comparisons
+
+    def _earlier_players(self, arena: Arena, run: Run, earlier: Mapping[str, Path]) -> dict[str, Player]:
+        """The players of each policy's earlier checkpoint; a policy that has none plays as it is."""
+        chosen = {agent.name: earlier.get(agent.policy, run.best()) for agent in arena.scene.agents}
+        casts = {checkpoint: self.players(arena, checkpoint) for checkpoint in chosen.values()}
+        return {name: casts[checkpoint][name] for name, checkpoint in chosen.items()}

@@ -15,6 +15,9 @@ from godot_marl.protocol import SceneDescription
 from godot_marl.training.episodes import play
 from godot_marl.training.players import Cast, Player
 
+ENOUGH_EPISODES = 30
+"""From so many episodes on the normal approximation of the interval fits."""
+
 Makes = Callable[[], Cast]
 """Makes the players of a whole scene anew, so that each comparison begins with fresh generators."""
 
@@ -105,7 +108,7 @@ def returns_of(
 def difference_interval(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any]) -> tuple[float, float]:
     """The 95 % interval of the difference of two means.
 
-    By the normal approximation with unequal variances (Welch 1947), which fits from some 30 episodes on.
+    By the normal approximation with unequal variances (Welch 1947), which fits from `ENOUGH_EPISODES` on.
     """
     error = 1.959964 * np.sqrt(first.var(ddof=1) / len(first) + second.var(ddof=1) / len(second))
     difference = first.mean() - second.mean()
@@ -113,7 +116,7 @@ def difference_interval(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any
 
 
 def table(comparisons: Sequence[Comparison]) -> str:
-    """Comparisons as a table of text."""
+    """Comparisons as a table of text, with a warning below if the intervals are of too few episodes."""
     rows = [("side", "against", "return", "in its place", "difference", "95 % interval")]
     for one in comparisons:
         interval = f"[{one.low:+.3f}, {one.high:+.3f}]"
@@ -121,12 +124,32 @@ def table(comparisons: Sequence[Comparison]) -> str:
             (one.side, one.against, f"{one.trained:.3f}", f"{one.other:.3f}", f"{one.difference:+.3f}", interval)
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    fewest = min((one.episodes for one in comparisons), default=ENOUGH_EPISODES)
+    if fewest < ENOUGH_EPISODES:
+        lines.append(f"The intervals are too narrow: {fewest} episodes are few, {ENOUGH_EPISODES} or more are enough.")
+    return "\n".join(lines)
 
 
-def save(comparisons: Sequence[Comparison], path: Path) -> None:
-    """Write comparisons as JSON."""
-    rows = [{**asdict(one), "difference": one.difference, "is_better": one.is_better} for one in comparisons]
+def save(comparisons: Sequence[Comparison], path: Path, *, seed: int, steps: Mapping[str, Mapping[str, int]]) -> None:
+    """Write comparisons as JSON.
+
+    Args:
+        comparisons: The comparisons.
+        path: The file.
+        seed: The first episode's seed.
+        steps: For each side, after how many environment steps its policies were as they were judged, by policy.
+    """
+    rows = [
+        {
+            **asdict(one),
+            "difference": one.difference,
+            "is_better": one.is_better,
+            "seed": seed,
+            "steps": steps[one.side],
+        }
+        for one in comparisons
+    ]
     path.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 

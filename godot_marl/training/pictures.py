@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
-import imageio.v2 as imageio
 import numpy as np
 from matplotlib.figure import Figure
 
 from godot_marl.arena import Arena
+from godot_marl.errors import MissingDependencyError
 from godot_marl.training.episodes import play
 from godot_marl.training.players import Cast
 from godot_marl.training.run import Run
@@ -54,7 +55,11 @@ def record_episode(arena: Arena, cast: Cast, seed: int, path: Path) -> Path:
         cast: Who plays.
         seed: The episode's seed.
         path: The video's file, with the ending .mp4.
+
+    Raises:
+        MissingDependencyError: Something that draws or writes a video is not installed.
     """
+    imageio = _imageio()
     path.parent.mkdir(parents=True, exist_ok=True)
     # A macro block of 2 keeps every even size as it is; the default of 16 would scale the frames.
     writer: Any = imageio.get_writer(path, fps=arena.render_fps, macro_block_size=2)
@@ -62,3 +67,12 @@ def record_episode(arena: Arena, cast: Cast, seed: int, path: Path) -> Path:
         for _ in play(arena, cast, seed):
             video.append_data(arena.render())
     return path
+
+
+def _imageio() -> Any:
+    try:
+        # Without it imageio says only that it knows no such file.
+        importlib.import_module("imageio_ffmpeg")
+        return importlib.import_module("imageio.v2")
+    except ImportError as error:
+        raise MissingDependencyError.of_extra("A video", "sb3", error) from error

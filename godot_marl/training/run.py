@@ -7,7 +7,7 @@ import dataclasses
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from godot_marl.training.settings import Settings
 _CONFIG = "run.json"
 _EPISODES = "episodes.csv"
 _BEST = "best"
+_CHOICES = "choices.json"
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ class Run:
         def save(folder: Path) -> None:
             for policy, checkpoint in choices.items():
                 shutil.copy(checkpoint / f"{policy}.zip", folder)
-            (folder / "choices.json").write_text(json.dumps(notes, indent=2) + "\n", encoding="utf-8")
+            (folder / _CHOICES).write_text(json.dumps(notes, indent=2) + "\n", encoding="utf-8")
 
         return _write_folder(self.folder / _BEST, save)
 
@@ -146,13 +147,43 @@ class Run:
         """Remove the choice of the best: the training goes on."""
         shutil.rmtree(self.folder / _BEST, ignore_errors=True)
 
-    def earlier_checkpoint(self) -> Path | None:
-        """The checkpoint nearest to half of the way to the last one; None if that is the only one."""
-        checkpoints = self.checkpoints()
-        if len(checkpoints) < 2:
-            return None
-        half = steps_of(checkpoints[-1]) / 2
-        return min(checkpoints[:-1], key=lambda folder: abs(steps_of(folder) - half))
+    def best_steps(self, policies: Iterable[str]) -> dict[str, int]:
+        """How many environment steps the training had made when each policy was as it is in `best()`.
+
+        Raises:
+            InvalidOptionError: There is no checkpoint yet, or nobody can tell when the best ones were.
+        """
+        last = steps_of(self.last_checkpoint())
+        chosen = self._chosen_steps()
+        return {policy: chosen.get(policy, last) for policy in policies}
+
+    def _chosen_steps(self) -> dict[str, int]:
+        if not (self.folder / _BEST).is_dir():
+            return {}
+        path = self.folder / _BEST / _CHOICES
+        try:
+            notes = json.loads(path.read_text(encoding="utf-8"))
+            return {policy: int(note["steps"]) for policy, note in notes.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InvalidOptionError(
+                "Which checkpoints were chosen as the best cannot be read.",
+                where=str(path),
+                expected="the file that `godot-marl train` writes beside them",
+                got=f"{type(error).__name__}: {error}",
+                remedy=f"Choose anew: godot-marl evaluate {self.folder} --best-of 20",
+            ) from error
+
+    def earlier_checkpoints(self, policies: Iterable[str]) -> dict[str, Path]:
+        """For each policy the checkpoint nearest to half of the way to what it is in `best()`.
+
+        It is always before that; a policy that has none before is left out.
+        """
+        found = {}
+        for policy, steps in self.best_steps(policies).items():
+            before = [folder for folder in self.checkpoints() if steps_of(folder) < steps]
+            if before:
+                found[policy] = min(before, key=lambda folder: abs(steps_of(folder) - steps / 2))
+        return found
 
     def write_checkpoint(self, steps: int, save: Callable[[Path], None]) -> Path:
         """Make a checkpoint. One that was interrupted leaves nothing behind that looks like one.

@@ -24,6 +24,8 @@ from stable_baselines3 import PPO
 
 from godot_marl.training import arenas
 
+from godot_marl.engine import Engine
+
 pytestmark = pytest.mark.godot
 
 # Each example, the scene, the sides of it, and how many games are played at once.
@@ -68,6 +70,44 @@ def test_train_writes_every_result_and_says_where(trained: tuple[Path, Result]) 
         assert str(out / name) in result.output
     assert list((out / "tensorboard").rglob("events.out.tfevents.*"))
     assert sorted(path.name for path in (out / "checkpoints").iterdir()) == ["000000128", "000000256"]
+
+
+def test_without_a_display_a_whole_training_ends_well_and_says_how_to_get_the_video(
+    tmp_path: Path, settings: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    # A PATH with what Godot's start needs, and without Xvfb.
+    for program in ("sh", "readlink"):
+        (tmp_path / program).symlink_to(str(shutil.which(program)))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    out = tmp_path / "out"
+    options = ["--settings", settings, "--episodes", 2, "--engine", engine.path, "--out", out]
+    result = run("train", "cartpole", *options)
+    assert result.exit_code == 0, result.output
+    assert len(json.loads((out / "evaluation.json").read_text())) == 2
+    for name in ("checkpoints/000000256", "learning_curve.png", "evaluation.json"):
+        assert str(out / name) in result.stdout
+    assert "video:" not in result.stdout
+    (warning,) = [line for line in result.stderr.splitlines() if line.startswith("no video: ")]
+    assert warning.startswith("no video: This machine has no display, and no virtual one could be started. Install")
+    assert warning.endswith(f"; then: godot-marl play cartpole {out} --render video")
+
+
+@pytest.mark.parametrize("package", ["imageio_ffmpeg", "imageio.v2"])
+def test_what_writes_videos_may_be_missing_at_the_end_of_a_training(
+    package: str, tmp_path: Path, settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    out = tmp_path / "out"
+    result = run("train", "cartpole", "--settings", settings, "--episodes", 2, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert f"evaluation: {out / 'evaluation.json'}" in result.stdout
+    expected = (
+        "no video: A video needs packages that are not installed. pip install godot-marl[sb3]; then: godot-marl play"
+    )
+    assert expected in result.stderr
+    assert not (out / "video" / "episode-0.mp4").exists()
 
 
 # imageio leaves ffmpeg's pipes to the garbage collector.

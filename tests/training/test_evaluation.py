@@ -42,9 +42,23 @@ def test_table() -> None:
     ]
 
 
+@pytest.mark.parametrize(("episodes", "warns"), [(2, True), (29, True), (30, False), (200, False)])
+def test_intervals_of_few_episodes_are_warned_of(episodes: int, warns: bool) -> None:
+    *_, last = table([BETTER, Comparison("red", "scripted", episodes, 0.5, 0.0, 0.25, 0.75)]).splitlines()
+    warning = f"The intervals are too narrow: {episodes} episodes are few, 30 or more are enough."
+    assert (last == warning) is warns
+
+
+def test_a_table_of_nothing_is_its_head() -> None:
+    assert table([]).startswith("side")
+    assert len(table([]).splitlines()) == 1
+
+
 def test_saved(tmp_path: Path) -> None:
-    save([BETTER], tmp_path / "evaluation.json")
+    steps = {"blue": {"keeper": 20, "player": 30}, "red": {"player": 10}}
+    save([BETTER], tmp_path / "evaluation.json", seed=9, steps=steps)
     (row,) = json.loads((tmp_path / "evaluation.json").read_text())
     assert row["side"] == "red"
     assert row["is_better"] is True
     assert row["difference"] == 0.75
+    assert (row["seed"], row["steps"]) == (9, {"player": 10})

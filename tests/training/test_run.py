@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -48,17 +48,14 @@ def test_a_folder_that_is_no_run(text: str | None, tmp_path: Path) -> None:
         Run.open(tmp_path)
 
 
-def test_checkpoints_are_in_order_and_the_earlier_one_is_half_way(run: Run) -> None:
+def test_checkpoints_are_in_order(run: Run) -> None:
     with pytest.raises(InvalidOptionError, match="no checkpoint yet"):
         run.last_checkpoint()
     for steps in (200, 1000, 450, 90):
         run.write_checkpoint(steps, save)
     assert [folder.name for folder in run.checkpoints()] == ["000000090", "000000200", "000000450", "000001000"]
     assert run.last_checkpoint().name == "000001000"
-    earlier = run.earlier_checkpoint()
-    assert earlier is not None
-    assert earlier.name == "000000450"
-    assert (earlier / "default.zip").read_text() == "a model"
+    assert (run.last_checkpoint() / "default.zip").read_text() == "a model"
 
 
 def test_the_best_is_what_was_chosen_for_each_policy_until_the_training_goes_on(run: Run) -> None:
@@ -73,9 +70,49 @@ def test_the_best_is_what_was_chosen_for_each_policy_until_the_training_goes_on(
     assert run.best() == last
 
 
+def earlier_steps(run: Run, policies: Sequence[str]) -> dict[str, int]:
+    found = run.earlier_checkpoints(policies)
+    assert all(folder.parent == run.folder / "checkpoints" for folder in found.values())
+    return {policy: int(folder.name) for policy, folder in found.items()}
+
+
+def test_the_earlier_checkpoint_is_half_way_to_what_is_judged_and_before_it(run: Run) -> None:
+    folders = {steps: run.write_checkpoint(steps, both_saver(str(steps))) for steps in (100, 200, 450, 1000)}
+    assert run.best_steps(["red", "blue"]) == {"red": 1000, "blue": 1000}
+    assert earlier_steps(run, ["red", "blue"]) == {"red": 450, "blue": 450}
+    for red, earlier in ((1000, 450), (450, 200), (200, 100)):
+        run.write_best({"red": folders[red], "blue": folders[1000]}, {"red": {"steps": red}, "blue": {"steps": 1000}})
+        assert run.best_steps(["red", "blue"]) == {"red": red, "blue": 1000}
+        assert earlier_steps(run, ["red", "blue"]) == {"red": earlier, "blue": 450}
+    # Of a policy whose choice is not noted the last one counts; the first checkpoint has none before.
+    run.write_best({"red": folders[100]}, {"red": {"steps": 100}})
+    assert earlier_steps(run, ["red", "blue"]) == {"blue": 450}
+    run.forget_best()
+    assert earlier_steps(run, ["red"]) == {"red": 450}
+
+
+def test_the_earlier_checkpoint_is_not_the_judged_one_even_if_that_is_nearest_to_half(run: Run) -> None:
+    folders = {steps: run.write_checkpoint(steps, both_saver(str(steps))) for steps in (10, 600, 700)}
+    run.write_best({"red": folders[600]}, {"red": {"steps": 600}})
+    assert earlier_steps(run, ["red"]) == {"red": 10}
+    # 600 is nearer to half of 700 than 10 is.
+    assert earlier_steps(run, ["blue"]) == {"blue": 600}
+
+
 def test_a_single_checkpoint_has_no_earlier_one(run: Run) -> None:
+    with pytest.raises(InvalidOptionError, match="no checkpoint yet"):
+        run.earlier_checkpoints(["red"])
     run.write_checkpoint(5, save)
-    assert run.earlier_checkpoint() is None
+    assert run.earlier_checkpoints(["red"]) == {}
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", '{"red": 1}', '{"red": {"mean": 1}}'])
+def test_a_choice_that_cannot_be_read_is_named(text: str | None, run: Run) -> None:
+    path = run.write_best({"red": run.write_checkpoint(5, both_saver("a model"))}, {}) / "choices.json"
+    path.unlink() if text is None else path.write_text(text)
+    with pytest.raises(InvalidOptionError, match="--best-of") as caught:
+        run.best_steps(["red"])
+    assert caught.value.where == str(path)
 
 
 def test_an_interrupted_checkpoint_leaves_the_old_one(run: Run) -> None:
