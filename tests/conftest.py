@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from by_hand import ByHand
+from person import Person
 from processes import MARK, new_mark
 from pyvirtualdisplay.display import Display
 
@@ -102,3 +103,10 @@ def display(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     with Display(backend="xvfb", size=(1920, 1080), use_xauth=False, manage_global_env=False) as virtual:
         monkeypatch.setenv("DISPLAY", virtual.new_display_var)
         yield virtual.new_display_var
+
+
+@pytest.fixture
+def person(display: str) -> Iterator[Person]:
+    """Who sits at the display."""
+    with Person(display) as person:
+        yield person

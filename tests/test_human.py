@@ -21,7 +21,7 @@ from processes import becomes_true
 import godot_marl
 from godot_marl import errors
 from godot_marl.engine import Engine
-from godot_marl.envs import cartpole_v0, connect_four_v0
+from godot_marl.envs import cartpole_v0, connect_four_v0, soccer_v0
 from godot_marl.parallel import GodotParallelEnv
 
 pytestmark = pytest.mark.godot
@@ -30,12 +30,6 @@ MakeEnv = Callable[..., GodotParallelEnv]
 
 ACTIONS = {"anna_0": 0, "bert_0": 0, "walker_0": 2}
 PEOPLE = ["anna_0", "bert_0"]
-
-
-@pytest.fixture
-def person(display: str) -> Iterator[Person]:
-    with Person(display) as person:
-        yield person
 
 
 @pytest.fixture
@@ -375,3 +369,42 @@ def test_cart_goes_where_the_person_steers_it(person: Person, key: str, pushed: 
     env.close()
     assert len(places) > 5
     assert np.all(np.diff(places) > 0 if pushed else np.diff(places) < 0)
+
+
+# What is pressed, the way that leads to as the camera sees the field (to the right, and down), and the actions of a red
+# and a blue player that lead there.
+STEERED = [
+    (["Right"], (1.0, 0.0), [1, 5]),
+    (["Left"], (-1.0, 0.0), [5, 1]),
+    (["Down"], (0.0, 1.0), [3, 3]),
+    (["Up"], (0.0, -1.0), [7, 7]),
+    (["d"], (1.0, 0.0), [1, 5]),
+    (["a"], (-1.0, 0.0), [5, 1]),
+    (["s"], (0.0, 1.0), [3, 3]),
+    (["w"], (0.0, -1.0), [7, 7]),
+    (["Right", "w"], (np.sqrt(0.5), -np.sqrt(0.5)), [8, 6]),
+]
+
+
+def test_both_teams_run_where_the_person_steers_them(person: Person) -> None:
+    people = ["red_0", "blue_0"]
+    env = soccer_v0.parallel_env(render_mode="human", human_agents=people, render_size=(320, 180))
+    stay = dict.fromkeys(env.possible_agents, 0)
+    for keys, way, expected in STEERED:
+        env.reset(seed=1)
+        for key in keys:
+            person.press(key)
+        done: list[int] = []
+        # The game hears of the keys within a few steps. Two more turn around whoever runs the other way by then.
+        while done != expected:
+            assert env.agents, (keys, done)
+            *_, infos = env.step(stay)
+            done = [infos[agent]["human_action"][0] for agent in people]
+        for _ in range(2):
+            env.step(stay)
+        for key in keys:
+            person.release(key)
+        players = env.state()[4:20].reshape(4, 4)
+        for player in (0, 2):
+            assert players[player, 2:].tolist() == pytest.approx(way, abs=0.1), (keys, people[player // 2])
+    env.close()

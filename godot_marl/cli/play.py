@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from godot_marl.cli.extras import needs_sb3
+from godot_marl.cli.games import check_same_game
+from godot_marl.errors import GameExitedError
 
 
 @click.command("play")
@@ -39,7 +41,7 @@ def play_command(
     """Play GAME with the policies of RUN, a folder that `train` wrote; without RUN, at random.
 
     With --human AGENT you play that agent yourself, by the keys that the scene's get_human_action() reads, and the
-    others play beside or against you.
+    others play beside or against you. Closing the window ends it.
     """
     with needs_sb3():
         from godot_marl.cli.trained import TrainedGame
@@ -51,6 +53,8 @@ def play_command(
     if results is not None and scene is None:
         scene = results.scene
     trained = TrainedGame.find(game, scene, engine, None if results is None else results.settings)
+    if results is not None:
+        check_same_game(results, trained.name, str(results.folder))
     options: dict[str, Any] = {"none": {}, "human": {"render_mode": "human"}, "video": {"render_mode": "rgb_array"}}[
         render
     ]
@@ -60,13 +64,21 @@ def play_command(
         scene_now = arena.start()
         checkpoint = None if results is None else results.best()
         cast = random_cast(scene_now, seed) if checkpoint is None else trained.players(arena, checkpoint)
+        name = Path(trained.name).name
         for i in range(episodes):
             if render == "video":
                 folder = (results.folder if results is not None else Path("runs")) / "video"
-                path = pictures.record_episode(arena, cast, seed + i, folder / f"{Path(game).name}-{seed + i}.mp4")
+                path = pictures.record_episode(arena, cast, seed + i, folder / f"{name}-{seed + i}.mp4")
                 click.echo(f"video: {path}")
                 continue
             sides = trained.settings.sides_of(scene_now)
-            returns = evaluation.returns_of(arena, sides, cast, [seed + i])
+            try:
+                returns = evaluation.returns_of(arena, sides, cast, [seed + i])
+            except GameExitedError as error:
+                if render != "human" or error.exit_status != 0:
+                    raise
+                # Whoever has seen or played enough closes the window.
+                click.echo(f"episode {i + 1}: the window was closed")
+                break
             scores = ", ".join(f"{side} {value[0]:.2f}" for side, value in returns.items())
             click.echo(f"episode {i + 1}: return {scores}")

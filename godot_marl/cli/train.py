@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from godot_marl.cli.extras import needs_sb3
+from godot_marl.cli.games import check_same_game
 from godot_marl.envs import scripted_policies
-from godot_marl.errors import GodotMarlError, InvalidOptionError, MissingDependencyError
+from godot_marl.errors import GodotMarlError, MissingDependencyError
 
 if TYPE_CHECKING:
     from godot_marl.cli.trained import TrainedGame
@@ -89,13 +90,13 @@ def train_command(
             if value is not None:
                 raise click.UsageError(f"{name} belongs to a new training; --resume takes it from {resume}")
         run = Run.open(resume)
-        _check_same_game(run, game)
         trained = TrainedGame.find(game, run.scene, engine, run.settings).with_settings(**changes)
+        check_same_game(run, trained.name, f"resume={str(resume)!r}")
         if changes:
             run = run.with_settings(**changes)
     else:
         trained = TrainedGame.find(game, scene, engine, settings).with_settings(**changes)
-        run = Run(out or _new_folder(game), game, scene, seed or 0, trained.settings)
+        run = Run(out or _new_folder(trained.name), trained.name, scene, seed or 0, trained.settings)
     with _terminated_like_interrupted():
         interrupted = _train(trained, run, is_new=resume is None, restarts=restart_workers)
     _show_results(trained, run, episodes=episodes, video=video, is_whole=not interrupted)
@@ -120,16 +121,6 @@ def _how_to_resume(run: Run) -> str:
 
 def _new_folder(game: str) -> Path:
     return Path("runs") / f"{Path(game).name}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
-
-
-def _check_same_game(run: Run, game: str) -> None:
-    if run.game != game:
-        raise InvalidOptionError(
-            "The folder is of the training of another game.",
-            where=f"resume={str(run.folder)!r}",
-            expected=f"the game {run.game}",
-            got=game,
-        )
 
 
 def _train(trained: TrainedGame, run: Run, *, is_new: bool, restarts: bool) -> bool:

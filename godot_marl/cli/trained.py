@@ -13,7 +13,7 @@ import numpy as np
 
 from godot_marl.arena import Arena
 from godot_marl.cli.engine import ProgressBars
-from godot_marl.cli.games import find_game
+from godot_marl.cli.games import find_game, identity_of
 from godot_marl.cli.progress import progress_bar
 from godot_marl.engine import ensure_engine
 from godot_marl.envs import scripted_policies
@@ -35,7 +35,7 @@ class TrainedGame:
     """A game, and how it is trained.
 
     Attributes:
-        name: As it was given on the command line.
+        name: An example's name, or the absolute path of any other game.
         folder: The game.
         scene: The scene, or None for the main one.
         engine: The engine's path.
@@ -65,7 +65,7 @@ class TrainedGame:
         plan = settings or Settings.of_game(folder, scene)
         with ProgressBars() as bars:
             found = ensure_engine(engine, report=bars.report)
-        return cls(name, folder, scene, str(found.path), plan)
+        return cls(identity_of(name), folder, scene, str(found.path), plan)
 
     def with_settings(self, **changes: Any) -> TrainedGame:
         """The same game, trained with other settings."""

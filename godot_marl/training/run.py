@@ -27,7 +27,7 @@ class Run:
 
     Attributes:
         folder: Where they are.
-        game: The game, as it was given on the command line.
+        game: An example's name, or the absolute path of any other game.
         scene: The scene, or None for the main one.
         seed: What the training was seeded with.
         settings: How it trains.

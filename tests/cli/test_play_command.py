@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -24,14 +26,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.usefixtures("display")
 def test_play_shows_a_window(trained: Path) -> None:
     result = run("play", "cartpole", trained)
-    assert result.exit_code == 0, result.output
-    assert "episode 1: return default " in result.output
-
-
-@pytest.mark.usefixtures("display")
-def test_a_person_plays_an_agent(trained: Path) -> None:
-    # Nobody presses a key: the cart coasts, and an upright pole that nobody pushes hard stands for a while.
-    result = run("play", "cartpole", trained, "--human", "cart_0")
     assert result.exit_code == 0, result.output
     assert "episode 1: return default " in result.output
 
@@ -80,7 +74,19 @@ def test_a_model_that_is_none(trained: Path, tmp_path: Path) -> None:
         assert "The model could not be loaded." in result.output
 
 
-def test_a_model_of_another_scene(trained: Path, scenes: Path) -> None:
-    result = run("play", scenes, trained, "--scene", "walker.tscn", "--render", "none")
+def test_a_training_of_another_game(trained: Path, scenes: Path) -> None:
+    for game, got in (("tag", "tag"), (scenes, scenes.resolve())):
+        result = run("play", game, trained, "--render", "none")
+        assert result.exit_code == 1
+        where = f"  where: {trained}\n  expected: the game cartpole\n  got: {got}\n"
+        assert f"InvalidOptionError: The folder is of the training of another game.\n{where}" in result.output
+
+
+def test_a_model_of_another_scene(trained: Path, scenes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(trained, out)
+    config = json.loads((out / "run.json").read_text())
+    (out / "run.json").write_text(json.dumps({**config, "game": str(scenes)}))
+    result = run("play", scenes, out, "--scene", "walker.tscn", "--render", "none")
     assert result.exit_code == 1
     assert "The model was trained with other spaces than the scene has now." in result.output

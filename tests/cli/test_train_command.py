@@ -381,10 +381,40 @@ def test_unknown_game() -> None:
     assert result.output.startswith("GameNotFoundError: There is no such game.\n  where: cartpoel\n")
 
 
-def test_a_game_of_ones_own_trains(scenes: Path, settings: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    result = run(
-        "train", scenes, "--scene", "herd.tscn", "--settings", settings, "--episodes", 2, "--no-video", "--out", out
-    )
+@pytest.fixture(scope="module")
+def own(scenes: Path, settings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a training of a game of one's own, whose path was given relative to the current folder."""
+    here = tmp_path_factory.mktemp("here")
+    # Of the words as they stand the last one is "..".
+    game = os.path.join(os.path.relpath(scenes / "broken", here), "..")
+    options = ["--scene", "herd.tscn", "--settings", settings, "--episodes", 2, "--no-video"]
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(here)
+        result = run("train", game, *options)
     assert result.exit_code == 0, result.output
-    assert (out / "evaluation.json").exists()
+    (out,) = (here / "runs").iterdir()
+    return out
+
+
+def test_a_game_of_ones_own_trains(own: Path, scenes: Path) -> None:
+    assert (own / "evaluation.json").exists()
+    assert own.name.startswith("scenes-")
+    assert json.loads((own / "run.json").read_text())["game"] == str(scenes.resolve())
+
+
+def test_a_game_of_ones_own_is_found_again_from_elsewhere(
+    own: Path, scenes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(scenes)
+    result = run("evaluate", own, "--episodes", 2)
+    assert result.exit_code == 0, result.output
+    result = run("play", ".", own, "--render", "video")
+    assert result.exit_code == 0, result.output
+    assert [path.name for path in (own / "video").iterdir()] == ["scenes-0.mp4"]
+
+
+def test_resume_takes_any_path_of_the_same_game(own: Path, scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(scenes.parent)
+    result = run("train", "scenes/", "--resume", own, "--steps", 300, "--no-video", "--episodes", 2)
+    assert result.exit_code == 0, result.output
+    assert (own / "checkpoints" / "000000300").is_dir()

@@ -1,0 +1,76 @@
+"""What a game is called, and whether a training is of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from godot_marl.cli.games import check_same_game, identity_of
+from godot_marl.errors import InvalidOptionError
+from godot_marl.training import Run, Settings
+
+
+@pytest.fixture
+def games(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with two projects in it."""
+    for name in ("my_game", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "project.godot").touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path.resolve()
+
+
+def training_of(game: str) -> Run:
+    """A training as it was stored."""
+    folder = Path("run").absolute()
+    Run.create(folder, game, None, 0, Settings())
+    return Run.open(folder)
+
+
+def test_an_example_is_called_by_its_name(games: Path) -> None:
+    (games / "tag").mkdir()
+    assert identity_of("tag") == "tag"
+    assert identity_of("./tag") == str(games / "tag")
+
+
+def test_a_path_is_called_the_same_from_everywhere(games: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (games / "link").symlink_to(games / "my_game")
+    names = {identity_of(game) for game in ("my_game", "my_game/", "./my_game", "other/../my_game", "link")}
+    assert names == {str(games / "my_game")}
+    monkeypatch.chdir("my_game")
+    assert identity_of(".") == identity_of("../my_game/") == str(games / "my_game")
+
+
+@pytest.mark.parametrize("stored", ["/my_game", "my_game", "my_game/"])
+def test_a_training_is_of_the_game_however_it_is_given(stored: str, games: Path) -> None:
+    run = training_of(f"{games}{stored}" if stored.startswith("/") else stored)
+    for game in ("my_game", "my_game/", str(games / "my_game")):
+        check_same_game(run, game, "here")
+    for game in ("other", "tag", "my_gam"):
+        with pytest.raises(InvalidOptionError, match="of the training of another game"):
+            check_same_game(run, game, "here")
+
+
+def test_another_game_is_refused_with_a_remedy(games: Path) -> None:
+    run = training_of(str(games / "my_game"))
+    with pytest.raises(InvalidOptionError) as caught:
+        check_same_game(run, "other", "here")
+    error = caught.value
+    assert (error.where, error.expected, error.got) == ("here", f"the game {games}/my_game", f"{games}/other")
+    assert error.remedy == f'Give that game; if it has moved, correct "game" in {games}/run/run.json.'
+    # As the remedy says.
+    config = json.loads((run.folder / "run.json").read_text())
+    (run.folder / "run.json").write_text(json.dumps({**config, "game": "other"}))
+    check_same_game(Run.open(run.folder), "other", "here")
+
+
+def test_an_old_relative_path_that_leads_nowhere_says_nothing_about_a_path(
+    games: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = training_of("my_game")
+    monkeypatch.chdir("other")
+    check_same_game(run, "../my_game", "here")
+    with pytest.raises(InvalidOptionError):
+        check_same_game(run, "tag", "here")
