@@ -22,9 +22,8 @@ from processes import MARK, becomes_true, leaves_nothing, marked, new_mark, sign
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
 
-from godot_marl.training import arenas
-
 from godot_marl.engine import Engine
+from godot_marl.training import arenas
 
 pytestmark = pytest.mark.godot
 
