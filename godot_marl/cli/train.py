@@ -129,16 +129,22 @@ def _train(trained: TrainedGame, run: Run, *, is_new: bool, restarts: bool) -> b
     from godot_marl.training import Progress, Training
     from godot_marl.training.run import steps_of
 
-    checkpoint = None if is_new else run.last_checkpoint()
+    checkpoint = None
+    if is_new:
+        run.check_unused(run.folder)
+    elif run.has_checkpoints():
+        checkpoint = run.last_checkpoint()
+    else:
+        click.echo(f"{run.folder} has no checkpoint: its training begins anew", err=True)
     steps = 0 if checkpoint is None else steps_of(checkpoint)
     with contextlib.closing(trained.arenas(run.seed, steps, restarts=restarts)) as arenas:
-        scene = arenas.start()  # the game starts, or says what is wrong with it, before anything is written
+        arenas.start()  # the game starts, or says what is wrong with it, before anything is written
+        training = Training(run, arenas, checkpoint, scripted_policies(run.game))
         if is_new:
-            run.settings.sides_of(scene)
+            # Not before the settings have turned out to be usable: it stands in the way of a second try.
             run = run.create(run.folder, run.game, run.scene, run.seed, run.settings)
         else:
             run.forget_best()
-        training = Training(run, arenas, checkpoint, scripted_policies(run.game))
         click.echo(f"training {run.game} for {run.settings.steps} steps; results in {run.folder}")
         with progress_bar("steps") as bar:
             task = bar.add_task("training", total=run.settings.steps, completed=training.steps, note="")

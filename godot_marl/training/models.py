@@ -93,7 +93,7 @@ def _new_model(policy: str, agent: AgentDescription, settings: Settings, seed: i
         # Only n_steps sizes a buffer, and each update makes one of its own size.
         arguments = {**settings.arguments_of(policy), "n_steps": max(2, settings.n_steps)}
         return algorithm(network, _Spaces(agent), seed=seed, device="cpu", **arguments)
-    except (TypeError, AssertionError) as error:
+    except (TypeError, ValueError, AssertionError) as error:
         raise InvalidOptionError(
             "The settings cannot be used.",
             where=f"[ppo] or [policies.{policy}]",

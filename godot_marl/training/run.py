@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import io
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from godot_marl.errors import InvalidOptionError
+from godot_marl.training.damage import is_whole
+from godot_marl.training.durable import make_folder, write_file, write_folder
 from godot_marl.training.settings import Settings
 
 _CONFIG = "run.json"
@@ -46,6 +48,19 @@ class Run:
         Raises:
             InvalidOptionError: It holds another training already.
         """
+        cls.check_unused(folder)
+        run = cls(folder, game, scene, seed, settings)
+        make_folder(folder)
+        run._write_config()
+        return run
+
+    @classmethod
+    def check_unused(cls, folder: Path) -> None:
+        """Raise an error if a folder holds a training already.
+
+        Raises:
+            InvalidOptionError: It does.
+        """
         if (folder / _CONFIG).exists():
             raise InvalidOptionError(
                 "The folder holds the results of another training.",
@@ -54,10 +69,6 @@ class Run:
                 got=f"a folder with a {_CONFIG}",
                 remedy=f"Give another folder, or go on with that training: --resume {folder}",
             )
-        run = cls(folder, game, scene, seed, settings)
-        folder.mkdir(parents=True, exist_ok=True)
-        run._write_config()
-        return run
 
     @classmethod
     def open(cls, folder: Path) -> Run:
@@ -94,39 +105,55 @@ class Run:
             "seed": self.seed,
             "settings": dataclasses.asdict(self.settings),
         }
-        (self.folder / _CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        write_file(self.folder / _CONFIG, json.dumps(config, indent=2) + "\n")
 
     # -- Checkpoints: checkpoints/STEPS/POLICY.zip -----------------------------------------------------------------
 
     def checkpoints(self) -> list[Path]:
-        """The folders of the checkpoints, oldest first."""
+        """The folders of the checkpoints, oldest first. Those that cannot be read are left out, with a warning."""
+        return [folder for folder in self._checkpoints() if is_whole(folder)]
+
+    def _checkpoints(self) -> list[Path]:
         return sorted(folder for folder in (self.folder / "checkpoints").glob("[0-9]*") if folder.is_dir())
 
+    def has_checkpoints(self) -> bool:
+        """Whether there are checkpoints, readable or not."""
+        return bool(self._checkpoints())
+
     def last_checkpoint(self) -> Path:
-        """The folder of the newest checkpoint.
+        """The folder of the newest checkpoint that can be read.
 
         Raises:
-            InvalidOptionError: There is none yet.
+            InvalidOptionError: There is none yet, or none of them can be read.
         """
         checkpoints = self.checkpoints()
-        if not checkpoints:
+        if checkpoints:
+            return checkpoints[-1]
+        unreadable = self._checkpoints()
+        if unreadable:
             raise InvalidOptionError(
-                "The training has no checkpoint yet.",
-                where=str(self.folder),
-                expected="a folder in checkpoints/",
-                got="none",
-                remedy="Train for longer, or with a smaller checkpoint_every.",
+                "None of the training's checkpoints can be read.",
+                where=str(self.folder / "checkpoints"),
+                expected="a checkpoint that is whole",
+                got=f"damaged ones: {', '.join(folder.name for folder in unreadable)}",
+                remedy="Copy them back from elsewhere, or remove them all: --resume then begins anew.",
             )
-        return checkpoints[-1]
+        raise InvalidOptionError(
+            "The training has no checkpoint yet.",
+            where=str(self.folder),
+            expected="a folder in checkpoints/",
+            got="none",
+            remedy="Train for longer, or with a smaller checkpoint_every.",
+        )
 
     def best(self) -> Path:
         """The folder of the policies that were chosen as the best; else that of the newest checkpoint.
 
         Raises:
-            InvalidOptionError: There is none yet.
+            InvalidOptionError: There is none yet, or none of them can be read.
         """
         best = self.folder / _BEST
-        return best if best.is_dir() else self.last_checkpoint()
+        return best if best.is_dir() and is_whole(best) else self.last_checkpoint()
 
     def write_best(self, choices: Mapping[str, Path], notes: Mapping[str, Any]) -> Path:
         """Keep the policies that were chosen as the best: best/POLICY.zip.
@@ -141,7 +168,7 @@ class Run:
                 shutil.copy(checkpoint / f"{policy}.zip", folder)
             (folder / _CHOICES).write_text(json.dumps(notes, indent=2) + "\n", encoding="utf-8")
 
-        return _write_folder(self.folder / _BEST, save)
+        return write_folder(self.folder / _BEST, save)
 
     def forget_best(self) -> None:
         """Remove the choice of the best: the training goes on."""
@@ -193,8 +220,8 @@ class Run:
             save: Writes the models into the folder that it gets.
         """
         parent = self.folder / "checkpoints"
-        parent.mkdir(exist_ok=True)
-        return _write_folder(parent / f"{steps:09d}", save)
+        make_folder(parent)
+        return write_folder(parent / f"{steps:09d}", save)
 
     # -- Episodes: episodes.csv ------------------------------------------------------------------------------------
 
@@ -202,10 +229,12 @@ class Run:
         """Begin the table of episodes, or cut it back to those that ended by a checkpoint."""
         path = self.folder / _EPISODES
         rows = [row for row in self.episodes() if int(row["steps"]) <= steps] if path.exists() else []
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, ["steps", "length", *sides])
-            writer.writeheader()
-            writer.writerows(rows)
+        table = io.StringIO(newline="")
+        writer = csv.DictWriter(table, ["steps", "length", *sides])
+        writer.writeheader()
+        writer.writerows(rows)
+        make_folder(self.folder)
+        write_file(path, table.getvalue())
 
     def add_episode(self, steps: int, length: int, returns: Sequence[float | None]) -> None:
         """Add an episode: the training's steps at its end, its length, and the mean return of each side's agents.
@@ -216,22 +245,23 @@ class Run:
             csv.writer(file).writerow([steps, length, *("" if value is None else f"{value:.6g}" for value in returns)])
 
     def episodes(self) -> list[dict[str, Any]]:
-        """The rows of the table of episodes."""
-        with (self.folder / _EPISODES).open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
+        """The rows of the table of episodes, without what was written of one when the training was killed."""
+        with (self.folder / _EPISODES).open(encoding="utf-8", errors="replace", newline="") as file:
+            whole = [line for line in file if line.endswith("\n")]
+        return [row for row in csv.DictReader(whole) if _is_episode(row)]
 
 
-def _write_folder(target: Path, save: Callable[[Path], None]) -> Path:
-    """Make a folder anew, as a whole or not at all."""
-    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+def _is_episode(row: Mapping[str, Any]) -> bool:
+    """Whether a row is whole: a power cut may leave zeros in place of what was written last."""
     try:
-        fresh.chmod(0o755)
-        save(fresh)
-        shutil.rmtree(target, ignore_errors=True)
-        fresh.rename(target)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-    return target
+        for name in ("steps", "length"):
+            int(row[name])
+        for value in row.values():
+            if value != "":
+                float(value)
+    except (KeyError, TypeError, ValueError):
+        return False
+    return True
 
 
 def steps_of(checkpoint: Path) -> int:

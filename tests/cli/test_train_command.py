@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,9 +15,9 @@ import imageio.v3
 import numpy as np
 import pytest
 from click.testing import Result
-from commands import run
+from commands import episodes_in, run, start_training
 from pages import table_rows
-from processes import MARK, becomes_true, leaves_nothing, marked, new_mark, signal_all
+from processes import becomes_true, leaves_nothing, marked, new_mark, signal_all
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
 
@@ -211,27 +210,10 @@ def test_evaluate_chooses_the_best_checkpoint_anew(trained: tuple[Path, Result])
     assert f"best default: as it was after {choice['steps']} steps (mean return {choice['mean']:.3f}" in result.output
 
 
-def start(out: Path, mark: str, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "godot_marl", "train", "cartpole", "--no-video", "--episodes", "2", *arguments],
-        env={**os.environ, MARK: mark},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def episodes_in(run_folder: Path) -> list[int]:
-    """The steps at which the episodes ended."""
-    path = run_folder / "episodes.csv"
-    return [int(line.split(",")[0]) for line in path.read_text().splitlines()[1:]] if path.exists() else []
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_keeps_what_was_learned_and_resume_goes_on(number: signal.Signals, tmp_path: Path) -> None:
     out, mark = tmp_path / "out", new_mark()
-    process = start(out, mark, "--steps", "1000000", "--out", str(out))
+    process = start_training(mark, "--steps", "1000000", "--out", str(out))
     try:
         assert becomes_true(lambda: process.poll() is not None or len(episodes_in(out)) > 2, seconds=60)
         process.send_signal(number)
@@ -256,25 +238,9 @@ def test_an_interruption_keeps_what_was_learned_and_resume_goes_on(number: signa
     assert reached < after[-1] <= reached + 100
 
 
-def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
-    path, out, mark = tmp_path / "train.toml", tmp_path / "out", new_mark()
-    path.write_text(BRIEFLY.replace("steps = 256", "steps = 1_000_000", 1))
-    process = start(out, mark, "--settings", str(path), "--out", str(out))
-    try:
-        assert becomes_true(lambda: (out / "checkpoints" / "000000256").is_dir(), seconds=60)
-    finally:
-        process.kill()
-        process.communicate(timeout=60)
-    assert leaves_nothing(mark)
-    reached = max(int(folder.name) for folder in (out / "checkpoints").glob("0*"))
-    result = run("train", "cartpole", "--resume", out, "--steps", reached + 50, "--no-video", "--episodes", 2)
-    assert result.exit_code == 0, result.output
-    assert (out / "checkpoints" / f"{reached + 50:09d}").is_dir()
-
-
 def test_a_game_that_dies_is_replaced(tmp_path: Path) -> None:
     out, mark = tmp_path / "out", new_mark()
-    process = start(out, mark, "--steps", "1000000", "--out", str(out))
+    process = start_training(mark, "--steps", "1000000", "--out", str(out))
     try:
         assert becomes_true(lambda: process.poll() is not None or len(episodes_in(out)) > 2, seconds=60)
         games, seen = marked(mark)["game"], len(episodes_in(out))
@@ -292,7 +258,7 @@ def test_a_game_that_dies_is_replaced(tmp_path: Path) -> None:
 
 def test_a_game_that_dies_without_restarts_leaves_what_was_learned(tmp_path: Path) -> None:
     out, mark = tmp_path / "out", new_mark()
-    process = start(out, mark, "--steps", "1000000", "--out", str(out), "--no-restart-workers")
+    process = start_training(mark, "--steps", "1000000", "--out", str(out), "--no-restart-workers")
     try:
         assert becomes_true(lambda: process.poll() is not None or len(episodes_in(out)) > 2, seconds=60)
         signal_all(marked(mark)["game"], signal.SIGKILL)

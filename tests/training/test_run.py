@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import logging
+import os
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,14 +22,24 @@ def run(tmp_path: Path) -> Run:
     return Run.create(tmp_path / "run", "tag", None, 3, settings)
 
 
+def write_model(path: Path, text: str) -> None:
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("data", text)
+
+
+def text_of(path: Path) -> str:
+    with zipfile.ZipFile(path) as file:
+        return file.read("data").decode()
+
+
 def save(folder: Path) -> None:
-    (folder / "default.zip").write_text("a model")
+    write_model(folder / "default.zip", "a model")
 
 
 def both_saver(text: str) -> Callable[[Path], None]:
     def save_both(folder: Path) -> None:
         for policy in ("red", "blue"):
-            (folder / f"{policy}.zip").write_text(text)
+            write_model(folder / f"{policy}.zip", text)
 
     return save_both
 
@@ -55,7 +69,7 @@ def test_checkpoints_are_in_order(run: Run) -> None:
         run.write_checkpoint(steps, save)
     assert [folder.name for folder in run.checkpoints()] == ["000000090", "000000200", "000000450", "000001000"]
     assert run.last_checkpoint().name == "000001000"
-    assert (run.last_checkpoint() / "default.zip").read_text() == "a model"
+    assert text_of(run.last_checkpoint() / "default.zip") == "a model"
 
 
 def test_the_best_is_what_was_chosen_for_each_policy_until_the_training_goes_on(run: Run) -> None:
@@ -63,7 +77,7 @@ def test_the_best_is_what_was_chosen_for_each_policy_until_the_training_goes_on(
     assert run.best() == last
     best = run.write_best({"red": first, "blue": last}, {"red": {"steps": 10}})
     assert run.best() == best
-    assert [(best / f"{policy}.zip").read_text() for policy in ("red", "blue")] == ["10", "20"]
+    assert [text_of(best / f"{policy}.zip") for policy in ("red", "blue")] == ["10", "20"]
     assert json.loads((best / "choices.json").read_text()) == {"red": {"steps": 10}}
     assert run.checkpoints() == [first, last]
     run.forget_best()
@@ -115,6 +129,65 @@ def test_a_choice_that_cannot_be_read_is_named(text: str | None, run: Run) -> No
     assert caught.value.where == str(path)
 
 
+def cut(model: Path) -> None:
+    model.write_bytes(model.read_bytes()[:-30])
+
+
+def empty(model: Path) -> None:
+    model.write_bytes(b"")
+
+
+def fill_with_zeros(model: Path) -> None:
+    model.write_bytes(bytes(model.stat().st_size))
+
+
+def change_a_byte(model: Path) -> None:
+    model.write_bytes(model.read_bytes().replace(b"a model", b"a mopel"))
+
+
+# How a checkpoint may be damaged, and what the warning says of it.
+DAMAGES = [
+    (cut, "default.zip: BadZipFile: File is not a zip file"),
+    (empty, "default.zip: BadZipFile: File is not a zip file"),
+    (fill_with_zeros, "default.zip: BadZipFile: File is not a zip file"),
+    (change_a_byte, "default.zip: data in it is damaged"),
+    (Path.unlink, "there is no model in it"),
+]
+
+
+@pytest.mark.parametrize(("damage", "fault"), DAMAGES)
+def test_a_checkpoint_that_cannot_be_read_is_left_out(
+    damage: Callable[[Path], None], fault: str, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second, third = (run.write_checkpoint(steps, save) for steps in (10, 20, 30))
+    damage(third / "default.zip")
+    with caplog.at_level(logging.WARNING):
+        assert run.last_checkpoint() == run.best() == second
+        assert run.checkpoints() == [first, second]
+        assert run.earlier_checkpoint() == first
+    assert caplog.messages == [f"the checkpoint {third} cannot be read and is left out ({fault})"]
+    run.write_checkpoint(30, save)
+    assert run.last_checkpoint() == third
+
+
+def test_a_best_that_cannot_be_read_is_left_out(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    last = run.write_checkpoint(10, save)
+    best = run.write_best({"default": last}, {})
+    cut(best / "default.zip")
+    assert run.best() == last
+    assert str(best) in caplog.text
+
+
+def test_without_any_checkpoint_that_can_be_read_there_is_an_error(run: Run) -> None:
+    assert not run.has_checkpoints()
+    for steps in (10, 20):
+        empty(run.write_checkpoint(steps, save) / "default.zip")
+    assert run.has_checkpoints()
+    with pytest.raises(InvalidOptionError, match="None of the training's checkpoints can be read") as error:
+        run.last_checkpoint()
+    assert "000000010, 000000020" in str(error.value)
+
+
 def test_an_interrupted_checkpoint_leaves_the_old_one(run: Run) -> None:
     run.write_checkpoint(5, save)
 
@@ -126,7 +199,7 @@ def test_an_interrupted_checkpoint_leaves_the_old_one(run: Run) -> None:
         with pytest.raises(KeyboardInterrupt):
             run.write_checkpoint(steps, interrupted)
     assert [path.name for path in (run.folder / "checkpoints").iterdir()] == ["000000005"]
-    assert (run.last_checkpoint() / "default.zip").read_text() == "a model"
+    assert text_of(run.last_checkpoint() / "default.zip") == "a model"
 
 
 def test_episodes_after_the_checkpoint_are_played_again(run: Run) -> None:
@@ -140,3 +213,54 @@ def test_episodes_after_the_checkpoint_are_played_again(run: Run) -> None:
     run.start_episodes(["red", "blue"], 20)
     run.add_episode(30, 20, [0.0, 0.0])
     assert [row["steps"] for row in run.episodes()] == ["10", "30"]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"1",  # of 19: it looks like a step before the checkpoint
+        b"19,4,0.1",
+        b"19,4\r\n",
+        b"\0" * 40,
+        b"\0\0,4,0.1,0.2\r\n",
+        b"19,4,0.1,\xff\xfe\r\n",
+        b"19,4,0.1,0.2,5\r\n",
+    ],
+)
+def test_an_episode_that_was_half_written_is_left_out(rest: bytes, run: Run) -> None:
+    path = run.folder / "episodes.csv"
+    run.start_episodes(["red", "blue"], 0)
+    run.add_episode(15, 15, [1.5, None])
+    before = path.read_bytes()
+    path.write_bytes(before + rest)
+    assert [row["steps"] for row in run.episodes()] == ["15"]
+    run.start_episodes(["red", "blue"], 20)
+    assert path.read_bytes() == before
+
+
+def test_a_table_of_episodes_without_its_header_begins_anew(run: Run) -> None:
+    path = run.folder / "episodes.csv"
+    path.write_bytes(bytes(20) + b"\r\n15,4,0.1\r\n")
+    assert run.episodes() == []
+    run.start_episodes(["red"], 20)
+    assert path.read_bytes() == b"steps,length,red\r\n"
+
+
+@pytest.mark.parametrize("name", ["run.json", "episodes.csv"])
+def test_a_file_that_could_not_be_written_anew_is_as_it_was(
+    name: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.start_episodes(["red"], 0)
+    run.add_episode(10, 10, [1.0])
+    before = (run.folder / name).read_bytes()
+
+    def full_disk(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        run.with_settings(steps=99)
+    with pytest.raises(OSError, match="No space"):
+        run.start_episodes(["red"], 5)
+    assert (run.folder / name).read_bytes() == before
+    assert sorted(path.name for path in run.folder.iterdir()) == ["episodes.csv", "run.json"]
