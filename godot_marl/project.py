@@ -246,8 +246,10 @@ class Project:
         for folder, folders, files in os.walk(self.folder, followlinks=True):
             digest.update(f"{folder}\n".encode())
             real = os.path.realpath(folder)
-            folders[:] = [] if real in seen else sorted(f for f in folders if f != ".godot")
-            for file in [] if real in seen else sorted(files):
+            # Godot looks at nothing in a folder with a .gdignore.
+            is_over = real in seen or ".gdignore" in files
+            folders[:] = [] if is_over else sorted(f for f in folders if f != ".godot")
+            for file in [] if is_over else sorted(files):
                 path = os.path.join(folder, file)
                 # A link that leads nowhere is all that there is.
                 status = os.stat(path) if os.path.exists(path) else os.lstat(path)

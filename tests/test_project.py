@@ -245,6 +245,19 @@ def test_links_in_circles_and_into_nowhere_end_no_import(folder: Path, godot: Fa
     assert len(godot.calls) == 2
 
 
+def test_what_godot_is_to_ignore_is_no_reason_to_import_again(folder: Path, godot: FakeEngine) -> None:
+    run = folder / "runs" / "first"
+    run.mkdir(parents=True)
+    (run / ".gdignore").touch()
+    for content in ("one", "another one"):
+        (run / "curve.png").write_text(content)
+        Project(folder).imported(godot.engine)
+    assert len(godot.calls) == 1
+    (run / ".gdignore").unlink()
+    Project(folder).imported(godot.engine)
+    assert len(godot.calls) == 2
+
+
 def test_another_engine_is_a_reason_to_import_again(folder: Path, godot: FakeEngine) -> None:
     Project(folder).imported(godot.engine)
     other = Engine(path=godot.engine.path, version="4.7.stable", source=godot.engine.source)

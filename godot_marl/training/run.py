@@ -51,6 +51,9 @@ class Run:
         cls.check_unused(folder)
         run = cls(folder, game, scene, seed, settings)
         make_folder(folder)
+        if any((parent / "project.godot").exists() for parent in folder.absolute().parents):
+            # Godot would import the pictures in it, and the project anew whenever something is written here.
+            (folder / ".gdignore").touch()
         run._write_config()
         return run
 
@@ -185,7 +188,7 @@ class Run:
         return {policy: chosen.get(policy, last) for policy in policies}
 
     def _chosen_steps(self) -> dict[str, int]:
-        if not (self.folder / _BEST).is_dir():
+        if self.best() != self.folder / _BEST:
             return {}
         path = self.folder / _BEST / _CHOICES
         try:

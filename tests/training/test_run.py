@@ -62,6 +62,14 @@ def test_a_folder_that_is_no_run(text: str | None, tmp_path: Path) -> None:
         Run.open(tmp_path)
 
 
+def test_godot_ignores_a_run_in_a_project(tmp_path: Path) -> None:
+    (tmp_path / "game").mkdir()
+    (tmp_path / "game" / "project.godot").touch()
+    inside, beside = (Run.create(tmp_path / name, "g", None, 0, Settings()) for name in ("game/runs/first", "runs"))
+    assert (inside.folder / ".gdignore").exists()
+    assert not (beside.folder / ".gdignore").exists()
+
+
 def test_checkpoints_are_in_order(run: Run) -> None:
     with pytest.raises(InvalidOptionError, match="no checkpoint yet"):
         run.last_checkpoint()
@@ -164,7 +172,7 @@ def test_a_checkpoint_that_cannot_be_read_is_left_out(
     with caplog.at_level(logging.WARNING):
         assert run.last_checkpoint() == run.best() == second
         assert run.checkpoints() == [first, second]
-        assert run.earlier_checkpoint() == first
+        assert run.earlier_checkpoints(["default"]) == {"default": first}
     assert caplog.messages == [f"the checkpoint {third} cannot be read and is left out ({fault})"]
     run.write_checkpoint(30, save)
     assert run.last_checkpoint() == third
@@ -172,9 +180,11 @@ def test_a_checkpoint_that_cannot_be_read_is_left_out(
 
 def test_a_best_that_cannot_be_read_is_left_out(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     last = run.write_checkpoint(10, save)
-    best = run.write_best({"default": last}, {})
+    best = run.write_best({"default": last}, {"default": {"steps": 3}})
+    assert run.best_steps(["default"]) == {"default": 3}
     cut(best / "default.zip")
     assert run.best() == last
+    assert run.best_steps(["default"]) == {"default": 10}
     assert str(best) in caplog.text
 
 
