@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fake_arena import FakeArena
+from fake_models import text_of, write_model
 
 from godot_marl.cli import trained as module
 from godot_marl.cli.trained import SELECTION_SEED, TrainedGame
@@ -67,7 +68,7 @@ def loads_names(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def load(folder: Path, scene: SceneDescription) -> dict[str, FakeModel]:
         policies = {agent.policy for agent in scene.agents}
-        return {policy: FakeModel((folder / f"{policy}.zip").read_text()) for policy in policies}
+        return {policy: FakeModel(text_of(folder / f"{policy}.zip")) for policy in policies}
 
     monkeypatch.setattr(models, "load_models", load)
     monkeypatch.setattr(module, "scripted_policies", lambda game: SCRIPTED if game == "scripted" else {})
@@ -91,7 +92,7 @@ def learn(run: Run, steps: Sequence[int], policies: Sequence[str]) -> None:
 
         def save(folder: Path, step: int = step) -> None:
             for policy in policies:
-                (folder / f"{policy}.zip").write_text(f"{policy}@{step}")
+                write_model(folder / f"{policy}.zip", f"{policy}@{step}")
 
         run.write_checkpoint(step, save)
 
@@ -130,7 +131,7 @@ def test_each_policy_is_chosen_against_the_strongest_opponents_alone(
     ]
     assert arena.casts() == expected
     assert choices["chaser"].mean == pytest.approx(arena.returns(CHASERS, expected[2][0], seeds).mean())
-    assert [(run.best() / f"{policy}.zip").read_text() for policy in choices] == ["chaser@100", "runner@200"]
+    assert [text_of(run.best() / f"{policy}.zip") for policy in choices] == ["chaser@100", "runner@200"]
     assert json.loads((run.best() / "choices.json").read_text()) == {
         policy: {"steps": choice.steps, "mean": choice.mean, "episodes": EPISODES} for policy, choice in choices.items()
     }

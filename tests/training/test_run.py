@@ -6,11 +6,11 @@ import errno
 import json
 import logging
 import os
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from fake_models import text_of, write_model
 
 from godot_marl.errors import InvalidOptionError
 from godot_marl.training import Run, Settings
@@ -20,16 +20,6 @@ from godot_marl.training import Run, Settings
 def run(tmp_path: Path) -> Run:
     settings = Settings(steps=9, sides={"red": ["red_0"]}, ppo={"gamma": 0.5}, policies={"red": {"n_epochs": 2}})
     return Run.create(tmp_path / "run", "tag", None, 3, settings)
-
-
-def write_model(path: Path, text: str) -> None:
-    with zipfile.ZipFile(path, "w") as file:
-        file.writestr("data", text)
-
-
-def text_of(path: Path) -> str:
-    with zipfile.ZipFile(path) as file:
-        return file.read("data").decode()
 
 
 def save(folder: Path) -> None:
