@@ -41,6 +41,9 @@ def identity_of(game: str) -> str:
 def check_same_game(run: Run, game: str, where: str) -> None:
     """Make sure that a training is of this game.
 
+    It may be where the game is not, or be of a project of which an export is given, or the other way round: what cannot
+    be told is let pass.
+
     Args:
         run: The training.
         game: The game, as it was given or by its identity.
@@ -49,20 +52,18 @@ def check_same_game(run: Run, game: str, where: str) -> None:
     Raises:
         InvalidOptionError: It is the training of another game.
     """
-    given = identity_of(game)
-    if identity_of(run.game) == given or (given not in example_names() and _leads_nowhere(run.game)):
+    given, trained = identity_of(game), identity_of(run.game)
+    is_known = given in example_names() or trained in example_names() or (_is_project(given) and _is_project(trained))
+    if given == trained or not is_known:
         return
     raise InvalidOptionError(
         "The folder is of the training of another game.",
         where=where,
         expected=f"the game {run.game}",
         got=given,
-        remedy=f'Give that game; if it has moved, correct "game" in {run.folder / "run.json"}.',
+        remedy="Give that game, or the folder of one of its trainings.",
     )
 
 
-def _leads_nowhere(stored: str) -> bool:
-    """Whether a training has a relative path, as older ones do, and seen from here there is no game."""
-    path = Path(stored)
-    is_old = stored not in example_names() and not path.expanduser().is_absolute()
-    return is_old and not (path.is_file() or (path / "project.godot").is_file())
+def _is_project(path: str) -> bool:
+    return (Path(path) / "project.godot").is_file()
