@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from pages import ROOT
 
+from godot_marl.training.settings import Settings
+
 HEADER = "| Side | Against | Return | In its place | Difference | 95 % interval |"
 
 
@@ -62,6 +64,17 @@ def test_each_side_is_better_than_random_and_scripted_players(learned: Learned) 
     for row in rows:
         assert row["episodes"] == 200, row
         assert 0 < row["low"] <= row["difference"] <= row["high"], row
+
+
+@every_example
+def test_the_policies_are_those_of_a_training_as_long_as_the_settings_say(learned: Learned) -> None:
+    scene = "several_carts.tscn" if "several_carts" in learned.arguments else None
+    settings = Settings.of_game(ROOT / "envs" / learned.example, scene)
+    steps = [steps for row in learned.rows() for steps in row["steps"].values()]
+    if settings.best_of == 1:
+        assert set(steps) == {settings.steps}
+    else:
+        assert max(steps) <= settings.steps
 
 
 @every_example
