@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,9 +111,10 @@ class Playthrough:
         self._sprint()
 
     def _sprint(self) -> None:
-        """Play on without looking, for the time it takes: the game sleeps while somebody looks."""
+        """Play on without looking, for the time it takes: the game sleeps while somebody looks, or draws actions."""
         seed = self._seed + len(self._episodes)
         lap = max(1, self._steps // 4)
+        drawn = self._draw(seed, lap)
         end = time.monotonic() + _SPRINT_SECONDS
         self._seconds = 0.0
         played = 0
@@ -121,7 +122,7 @@ class Playthrough:
             outcome = self._arena.reset(seed, None)
             begin = played
             while self._arena.live and played < _MOST_LAPS * lap and (played < lap or time.monotonic() < end):
-                outcome = self._step(outcome, seed, played)
+                outcome = self._step(outcome, seed, played, drawn)
                 played += 1
                 if played % lap == 0:
                     self._fastest = min(self._fastest, self._seconds / lap)
@@ -131,12 +132,23 @@ class Playthrough:
                 return
             seed += 1
 
-    def _step(self, outcome: Outcome, seed: int, step: int) -> Outcome:
+    def _draw(self, seed: int, steps: int) -> list[dict[str, Any]]:
+        """Actions of all agents for so many steps; none where masks decide about them."""
+        if any(agent.action_mask for agent in self._agents.values()):
+            return []
+        return [
+            {name: self._player.act(seed, step, slot) for name, slot in self._slots.items()} for step in range(steps)
+        ]
+
+    def _step(self, outcome: Outcome, seed: int, step: int, drawn: Sequence[Mapping[str, Any]] = ()) -> Outcome:
         acting = [outcome.turn] if outcome.turn is not None else self._arena.live
         actions = {}
         for name in acting:
-            mask = outcome.infos.get(name, {}).get("action_mask")
-            actions[name] = self._player.act(seed, step, self._slots[name], mask)
+            if drawn:
+                actions[name] = drawn[step % len(drawn)][name]
+            else:
+                mask = outcome.infos.get(name, {}).get("action_mask")
+                actions[name] = self._player.act(seed, step, self._slots[name], mask)
         begin = time.perf_counter()
         outcome = self._arena.step(actions)
         self._seconds += time.perf_counter() - begin
