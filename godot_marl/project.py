@@ -244,8 +244,9 @@ class Project:
         # The addon may be a link to a folder elsewhere. Links may also lead in circles.
         seen: set[str] = set()
         for folder, folders, files in os.walk(self.folder, followlinks=True):
-            digest.update(f"{folder}\n".encode())
             real = os.path.realpath(folder)
+            if real in seen:
+                digest.update(f"{folder}\n".encode())
             # Godot looks at nothing in a folder with a .gdignore.
             is_over = real in seen or ".gdignore" in files
             folders[:] = [] if is_over else sorted(f for f in folders if f != ".godot")

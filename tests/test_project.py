@@ -246,12 +246,14 @@ def test_links_in_circles_and_into_nowhere_end_no_import(folder: Path, godot: Fa
 
 
 def test_what_godot_is_to_ignore_is_no_reason_to_import_again(folder: Path, godot: FakeEngine) -> None:
-    run = folder / "runs" / "first"
-    run.mkdir(parents=True)
-    (run / ".gdignore").touch()
-    for content in ("one", "another one"):
-        (run / "curve.png").write_text(content)
-        Project(folder).imported(godot.engine)
+    Project(folder).imported(godot.engine)
+    for name in ("first", "second"):
+        run = folder / "runs" / name
+        run.mkdir(parents=True)
+        (run / ".gdignore").touch()
+        for content in ("one", "another one"):
+            (run / "curve.png").write_text(content)
+            Project(folder).imported(godot.engine)
     assert len(godot.calls) == 1
     (run / ".gdignore").unlink()
     Project(folder).imported(godot.engine)

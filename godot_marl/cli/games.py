@@ -53,8 +53,7 @@ def check_same_game(run: Run, game: str, where: str) -> None:
         InvalidOptionError: It is the training of another game.
     """
     given, trained = identity_of(game), identity_of(run.game)
-    is_known = given in example_names() or trained in example_names() or (_is_project(given) and _is_project(trained))
-    if given == trained or not is_known:
+    if given == trained or not (_is_known(given) and _is_known(trained)):
         return
     raise InvalidOptionError(
         "The folder is of the training of another game.",
@@ -65,5 +64,5 @@ def check_same_game(run: Run, game: str, where: str) -> None:
     )
 
 
-def _is_project(path: str) -> bool:
-    return (Path(path) / "project.godot").is_file()
+def _is_known(game: str) -> bool:
+    return game in example_names() or (Path(game) / "project.godot").is_file()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import itertools
+import shlex
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,11 +118,13 @@ def _terminated_like_interrupted() -> Iterator[None]:
 
 
 def _how_to_resume(run: Run) -> str:
-    return f"go on with: godot-marl train {run.game} --resume {run.folder}"
+    return f"go on with: {shlex.join(['godot-marl', 'train', run.game, '--resume', str(run.folder)])}"
 
 
 def _new_folder(game: str) -> Path:
-    return Path("runs") / f"{Path(game).name}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    name = f"{Path(game).name}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(folder for folder in (Path("runs") / name for name in names) if not folder.exists())
 
 
 def _train(trained: TrainedGame, run: Run, *, is_new: bool, restarts: bool) -> bool:
@@ -197,7 +201,7 @@ def _record_video(trained: TrainedGame, run: Run) -> None:
         with contextlib.closing(trained.arena(render_mode="rgb_array")) as arena:
             pictures.record_episode(arena, trained.players(arena, run.best()), _EVALUATION_SEED, path)
     except MissingDependencyError as error:
-        later = f"then: godot-marl play {run.game} {run.folder} --render video"
+        later = f"then: {shlex.join(['godot-marl', 'play', run.game, str(run.folder), '--render', 'video'])}"
         click.echo(f"no video: {error.what} {(error.remedy or '').rstrip('.')}; {later}", err=True)
     else:
         click.echo(f"video: {path}")

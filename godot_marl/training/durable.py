@@ -27,17 +27,20 @@ def write_file(target: Path, text: str) -> None:
 
 def make_folder(folder: Path) -> None:
     """Make a folder, if there is none yet."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    _sync(folder.parent)
+    for path in missing:
+        _sync(path.parent)
 
 
 def write_folder(target: Path, save: Callable[[Path], None]) -> Path:
-    """Make a folder anew. Until all of it is on the disk, the old one stays.
+    """Make a folder anew. Until all of it is on the disk, the old one stays, or is put back by the next call.
 
     Args:
         target: The folder.
         save: Writes the files into the folder that it gets, which is another one.
     """
+    _clear_up(target)
     fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     old = fresh.with_name(f"{fresh.name}-old")
     try:
@@ -58,13 +61,27 @@ def write_folder(target: Path, save: Callable[[Path], None]) -> Path:
     return target
 
 
+def _clear_up(target: Path) -> None:
+    """Put back or remove what a call that was killed has left of a folder."""
+    for rest in target.parent.glob(f".{target.name}-*"):
+        if rest.name.endswith("-old") and not target.exists():
+            rest.rename(target)
+        else:
+            shutil.rmtree(rest, ignore_errors=True)
+
+
 def _sync(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk, as far as the system can do that."""
     is_windows = os.name == "nt"
     if is_windows and path.is_dir():
         return  # Windows opens no folders
-    # Windows syncs only what is open for writing.
-    number = os.open(path, os.O_RDWR if is_windows else os.O_RDONLY)
+    try:
+        # Windows syncs only what is open for writing.
+        number = os.open(path, os.O_RDWR if is_windows else os.O_RDONLY)
+    except PermissionError:
+        if path.is_dir():
+            return  # a folder of somebody else, in which one may be, but not look around
+        raise
     try:
         os.fsync(number)
     except OSError as error:

@@ -51,7 +51,13 @@ class Run:
         cls.check_unused(folder)
         run = cls(folder, game, scene, seed, settings)
         make_folder(folder)
-        if any((parent / "project.godot").exists() for parent in folder.absolute().parents):
+        is_ours = not any(folder.iterdir())
+        try:
+            # Of two that begin at the same moment one has the folder.
+            (folder / _CONFIG).touch(exist_ok=False)
+        except FileExistsError:
+            cls.check_unused(folder)
+        if is_ours and any((parent / "project.godot").exists() for parent in folder.absolute().parents):
             # Godot would import the pictures in it, and the project anew whenever something is written here.
             (folder / ".gdignore").touch()
         run._write_config()
@@ -183,9 +189,8 @@ class Run:
         Raises:
             InvalidOptionError: There is no checkpoint yet, or nobody can tell when the best ones were.
         """
-        last = steps_of(self.last_checkpoint())
         chosen = self._chosen_steps()
-        return {policy: chosen.get(policy, last) for policy in policies}
+        return {policy: chosen[policy] if policy in chosen else steps_of(self.last_checkpoint()) for policy in policies}
 
     def _chosen_steps(self) -> dict[str, int]:
         if self.best() != self.folder / _BEST:

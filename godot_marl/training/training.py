@@ -44,7 +44,7 @@ class Progress:
 
 
 class Training:
-    """A training that is under way.
+    """A training that is under way. Nothing is written before `train`.
 
     Args:
         run: Where its results go.
@@ -76,8 +76,6 @@ class Training:
         self._models = (
             new_models(scene, run.settings, run.seed) if checkpoint is None else load_models(checkpoint, scene)
         )
-        for policy, model in self._models.items():
-            model.set_logger(configure(str(run.folder / "tensorboard" / policy), ["tensorboard"]))
         self._learners = {policy: Learner(model, masked=is_masked(model)) for policy, model in self._models.items()}
         self._policies = {agent.name: agent.policy for agent in scene.agents}
         self._settings = run.settings.at(self.steps)
@@ -88,7 +86,6 @@ class Training:
         self._episodes = 0
         self._begin = time.monotonic()
         self._steps_at_begin = self.steps
-        run.start_episodes(list(self._sides), self.steps)
         for folder in run.checkpoints():
             self._opponents.remember(folder)
 
@@ -100,10 +97,14 @@ class Training:
         Args:
             report: Is called after each update and at the end of each episode.
         """
+        self._run.start_episodes(list(self._sides), self.steps)
+        for policy, model in self._models.items():
+            model.set_logger(configure(str(self._run.folder / "tensorboard" / policy), ["tensorboard"]))
+        self._begin = time.monotonic()
         try:
             while self.steps < self._run.settings.steps:
                 self._play_round(report)
-            if self.steps % self._settings.n_steps:
+            if self.steps > self._steps_at_begin and self.steps % self._settings.n_steps:
                 self._update()
                 report(self._progress())
         finally:

@@ -63,7 +63,8 @@ def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
 
 def test_a_training_that_was_killed_before_its_first_checkpoint_begins_anew(trained: Path, tmp_path: Path) -> None:
     path, out, mark = tmp_path / "train.toml", tmp_path / "out", new_mark()
-    path.write_text(BRIEFLY.replace(f"steps = {STEPS}", "steps = 1_000_000", 1).replace("= 64", "= 1_000_000"))
+    endless = BRIEFLY.replace(f"steps = {STEPS}", "steps = 1_000_000", 1)
+    path.write_text(endless.replace("checkpoint_every = 64", "checkpoint_every = 1_000_000"))
     process = start_training(mark, "--settings", str(path), "--seed", "5", "--out", str(out))
     try:
         assert becomes_true(lambda: process.poll() is not None or len(episodes_in(out)) > 2, seconds=60)

@@ -66,7 +66,38 @@ def test_a_folder_is_on_the_disk_before_it_has_its_name(tmp_path: Path, log: lis
 def test_the_name_of_a_new_folder_is_on_the_disk(tmp_path: Path, log: list[tuple[str, int]]) -> None:
     for _ in range(2):
         make_folder(tmp_path / "a" / "b")
-    assert log == [("sync", inode(tmp_path / "a"))] * 2
+    assert log == [("sync", inode(tmp_path / "a")), ("sync", inode(tmp_path))]
+
+
+def test_a_folder_in_which_one_may_not_look_around_is_good_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_file = os.open
+
+    def open_allowed(path: Path, *how: int) -> int:
+        if path == tmp_path:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return open_file(path, *how)
+
+    monkeypatch.setattr(os, "open", open_allowed)
+    make_folder(tmp_path / "run")
+    write_file(tmp_path / "file", "new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "run"]
+
+
+def test_what_a_kill_has_left_is_put_back_or_removed(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    for name in (".folder-abc", ".folder-abc-old", ".other-abc"):
+        (tmp_path / name).mkdir()
+        save(name, tmp_path / name)
+
+    def fail(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_folder(path, fail)
+    assert (path / "one").read_text() == ".folder-abc-old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".other-abc", "folder"]
 
 
 def test_an_old_folder_is_replaced(tmp_path: Path) -> None:

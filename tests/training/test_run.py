@@ -6,6 +6,7 @@ import errno
 import json
 import logging
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -58,6 +59,38 @@ def test_godot_ignores_a_run_in_a_project(tmp_path: Path) -> None:
     inside, beside = (Run.create(tmp_path / name, "g", None, 0, Settings()) for name in ("game/runs/first", "runs"))
     assert (inside.folder / ".gdignore").exists()
     assert not (beside.folder / ".gdignore").exists()
+
+
+def test_godot_goes_on_to_see_what_was_there_before_the_run(tmp_path: Path) -> None:
+    (tmp_path / "project.godot").touch()
+    (tmp_path / "enemies").mkdir()
+    (tmp_path / "enemies" / "boss.gd").touch()
+    run = Run.create(tmp_path / "enemies", "g", None, 0, Settings())
+    assert sorted(path.name for path in run.folder.iterdir()) == ["boss.gd", "run.json"]
+
+
+def test_of_two_that_begin_at_the_same_moment_one_has_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_unused, others = Run.check_unused, []
+
+    def check_and_be_overtaken(folder: Path) -> None:
+        check_unused(folder)
+        if not others:
+            others.append(True)
+            Run.create(folder, "g", None, 1, Settings())
+
+    monkeypatch.setattr(Run, "check_unused", check_and_be_overtaken)
+    with pytest.raises(InvalidOptionError, match="holds the results of another training"):
+        Run.create(tmp_path / "run", "g", None, 2, Settings())
+    assert Run.open(tmp_path / "run").seed == 1
+
+
+def test_the_best_is_known_without_any_checkpoint(run: Run) -> None:
+    run.write_best({"default": run.write_checkpoint(10, save)}, {"default": {"steps": 10}})
+    shutil.rmtree(run.folder / "checkpoints")
+    assert run.best_steps(["default"]) == {"default": 10}
+    assert run.earlier_checkpoints(["default"]) == {}
 
 
 def test_checkpoints_are_in_order(run: Run) -> None:
