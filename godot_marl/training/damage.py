@@ -4,10 +4,25 @@ from __future__ import annotations
 
 import functools
 import logging
+import lzma
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
+
+# zipfile passes on what its parts say of damaged bytes: a wrong length, method, flag or date, data that do not unpack.
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 
 
 def is_whole(folder: Path) -> bool:
@@ -32,7 +47,6 @@ def _fault_of(path: Path) -> str | None:
     try:
         with zipfile.ZipFile(path) as file:
             broken = file.testzip()
-    except Exception as error:
-        # Of damaged bytes zipfile raises more than BadZipFile: EOFError, zlib.error, NotImplementedError and others.
+    except _UNREADABLE as error:
         return f"{type(error).__name__}: {error}"
     return None if broken is None else f"{broken} in it is damaged"

@@ -18,6 +18,16 @@ def run(*arguments: str | Path | int) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
+def train_briefly(folder: Path, game: str, settings: str, *options: str | int) -> Path:
+    """The folder of a training with these settings, without a video, which has come to its end."""
+    path, out = folder / "train.toml", folder / "out"
+    path.write_text(settings)
+    brief = ["--episodes", 2, "--no-video", *options]
+    result = run("train", game, "--settings", path, "--out", out, *brief)
+    assert result.exit_code == 0, result.output
+    return out
+
+
 def start_training(mark: str, *arguments: str) -> subprocess.Popen[str]:
     """Start `godot-marl train cartpole` with these arguments."""
     return subprocess.Popen(

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from commands import episodes_in, run, start_training
+from commands import episodes_in, run, start_training, train_briefly
 from processes import becomes_true, leaves_nothing, new_mark
 
 from godot_marl.training import Run
@@ -20,20 +20,9 @@ QUICKLY = ("--no-video", "--episodes", 2)
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Settings for a training that is over in seconds."""
-    path = tmp_path_factory.mktemp("settings") / "train.toml"
-    path.write_text(BRIEFLY)
-    return path
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, settings: Path) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training with a seed of its own, from its begin to its end."""
-    out = tmp_path_factory.mktemp("runs") / "whole"
-    result = run("train", "cartpole", "--settings", settings, "--seed", 5, "--out", out, *QUICKLY)
-    assert result.exit_code == 0, result.output
-    return out
+    return train_briefly(tmp_path_factory.mktemp("runs"), "cartpole", BRIEFLY, "--seed", 5)
 
 
 def damaged(trained: Path, folder: Path, *names: str) -> Path:
@@ -124,28 +113,27 @@ def test_a_training_none_of_whose_checkpoints_can_be_read(trained: Path, tmp_pat
 
 
 @pytest.mark.parametrize("wrong", ["lerning_rate = 1", "learning_rate = 'fast'"])
-def test_a_training_that_could_not_begin_does_not_stand_in_the_way_of_the_next(
-    wrong: str, settings: Path, tmp_path: Path
-) -> None:
+def test_a_training_that_could_not_begin_does_not_stand_in_the_way_of_the_next(wrong: str, tmp_path: Path) -> None:
     path, out = tmp_path / "train.toml", tmp_path / "out"
     path.write_text(f"[ppo]\n{wrong}")
     result = run("train", "cartpole", "--settings", path, "--out", out)
     assert result.exit_code == 1
     assert "expected: arguments of PPO" in result.output
     assert not out.exists()
-    result = run("train", "cartpole", "--settings", settings, "--out", out, *QUICKLY)
+    path.write_text(BRIEFLY)
+    result = run("train", "cartpole", "--settings", path, "--out", out, *QUICKLY)
     assert result.exit_code == 0, result.output
     assert json.loads((out / "run.json").read_text())["settings"]["steps"] == STEPS
 
 
-def test_a_game_that_has_no_scripted_opponent_does_not_stand_in_the_way_either(
-    scenes: Path, settings: Path, tmp_path: Path
-) -> None:
+def test_a_game_that_has_no_scripted_opponent_does_not_stand_in_the_way_either(scenes: Path, tmp_path: Path) -> None:
     path, out = tmp_path / "train.toml", tmp_path / "out"
     path.write_text("[opponents]\nscripted = 0.5\n")
     game = ["train", scenes, "--scene", "herd.tscn", "--out", out]
     result = run(*game, "--settings", path)
     assert result.exit_code == 1
     assert "The game has no scripted opponent." in result.output
-    result = run(*game, "--settings", settings, *QUICKLY)
+    assert not out.exists()
+    path.write_text(BRIEFLY)
+    result = run(*game, "--settings", path, *QUICKLY)
     assert result.exit_code == 0, result.output

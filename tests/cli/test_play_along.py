@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from commands import run
+from commands import run, train_briefly
 from person import Person
 from processes import leaves_nothing, marked, signal_all
 from stable_baselines3 import PPO
@@ -32,12 +32,8 @@ TO_THE_LEFT = 5
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training of tag that was over in seconds. What its policies do follows from what they see."""
-    folder = tmp_path_factory.mktemp("runs")
-    settings, out = folder / "train.toml", folder / "out"
-    settings.write_text("steps = 256\nmax_episode_steps = 30\ndeterministic = true\n[ppo]\nn_steps = 64\n")
-    result = run("train", "tag", "--settings", settings, "--episodes", 2, "--no-video", "--out", out)
-    assert result.exit_code == 0, result.output
-    return out
+    settings = "steps = 256\nmax_episode_steps = 30\ndeterministic = true\n[ppo]\nn_steps = 64\n"
+    return train_briefly(tmp_path_factory.mktemp("runs"), "tag", settings)
 
 
 @pytest.fixture

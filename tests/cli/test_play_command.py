@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from commands import run
+from commands import run, train_briefly
 from fake_models import write_model
 
 pytestmark = pytest.mark.godot
@@ -16,12 +16,8 @@ pytestmark = pytest.mark.godot
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training that was over in seconds."""
-    folder = tmp_path_factory.mktemp("runs")
-    settings, out = folder / "train.toml", folder / "out"
-    settings.write_text("steps = 64\nmax_episode_steps = 30\n[ppo]\nn_steps = 64\n")
-    result = run("train", "cartpole", "--settings", settings, "--episodes", 2, "--no-video", "--out", out)
-    assert result.exit_code == 0, result.output
-    return out
+    settings = "steps = 64\nmax_episode_steps = 30\n[ppo]\nn_steps = 64\n"
+    return train_briefly(tmp_path_factory.mktemp("runs"), "cartpole", settings)
 
 
 @pytest.mark.usefixtures("display")
