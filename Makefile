@@ -1,4 +1,4 @@
-# Each target does the set-up that it needs; a second run reuses what is there.
+# Each target does the set-up that it needs; a second run reuses what is there. `make help` lists them.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,9 +10,13 @@ SIDE_BY_SIDE := --numprocesses logical --maxprocesses 4 --dist loadfile
 
 BIN := $(VENV)/bin
 RUN := $(BIN)/godot-marl
-SCRIPTS := godot_addon benchmarks/project envs/*/*.gd docs/pictures tests/editor tests/gdscript tests/scenes/*.gd tests/envs/*.gd
+SCRIPTS := godot_addon benchmarks envs/*/*.gd docs/pictures tests/editor tests/gdscript tests/godot_project/*.gd \
+  tests/integration/envs/*.gd
 
-.PHONY: demo test lint format display godot3 clean
+.PHONY: help demo test lint lint-python lint-types lint-layers lint-gdscript format display godot3 clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed display  ## Train CartPole: model, learning curve, video
 	$(RUN) engine install
@@ -22,11 +26,20 @@ test: $(VENV)/.installed display godot3  ## Run the tests, on the real engine
 	$(RUN) engine install
 	$(BIN)/pytest $(SIDE_BY_SIDE)
 
-lint: $(VENV)/.installed  ## Run the linters and the type checker
+# `.pre-commit-config.yaml` calls the same parts, so that a commit and CI never disagree.
+lint: lint-python lint-types lint-layers lint-gdscript  ## Run the linters and the type checker
+
+lint-python: $(VENV)/.installed  ## Only ruff: rules and format of the Python
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+lint-types: $(VENV)/.installed  ## Only mypy: the types
 	$(BIN)/mypy
+
+lint-layers: $(VENV)/.installed  ## Only import-linter: an import points down
 	$(BIN)/lint-imports
+
+lint-gdscript: $(VENV)/.installed  ## Only gdformat and gdlint: the GDScript
 	$(BIN)/gdformat --check $(SCRIPTS)
 	$(BIN)/gdlint $(SCRIPTS)
 
@@ -54,8 +67,8 @@ display:
 	@if [ "$$(uname)" = Linux ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ] && ! command -v Xvfb > /dev/null; then \
 	  if command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ]; then \
 	    echo "installing Xvfb, a virtual display"; \
-	    apt-get update --quiet --quiet && \
-	    DEBIAN_FRONTEND=noninteractive apt-get install --quiet --quiet --yes --no-install-recommends xvfb; \
+	    apt-get -o DPkg::Lock::Timeout=300 update --quiet --quiet && \
+	    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install --quiet --quiet --yes --no-install-recommends xvfb; \
 	  else \
 	    echo "No display, and no Xvfb: install it (for example: sudo apt-get install xvfb) and try again." >&2; \
 	    exit 1; \
@@ -67,8 +80,8 @@ godot3:
 	@if ! command -v godot3-server > /dev/null || ! command -v godot3 > /dev/null; then \
 	  if command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ]; then \
 	    echo "installing Godot 3, which the tests of godot_marl/server-v0 run"; \
-	    apt-get update --quiet --quiet && \
-	    DEBIAN_FRONTEND=noninteractive apt-get install --quiet --quiet --yes --no-install-recommends \
+	    apt-get -o DPkg::Lock::Timeout=300 update --quiet --quiet && \
+	    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install --quiet --quiet --yes --no-install-recommends \
 	      godot3-server godot3; \
 	  else \
 	    echo "No Godot 3: install it (for example: sudo apt-get install godot3-server godot3) and try again." >&2; \

@@ -1,4 +1,4 @@
-"""Measure one node for all agents against a node for each: the carts of the benchmark, in turns, in one run.
+"""Compare one node for all agents with a node for each agent, on the carts of the benchmark, in one run.
 
 python benchmarks/groups.py [AGENTS ...]
 """
@@ -17,6 +17,7 @@ import numpy as np
 import godot_marl
 from godot_marl.bench.project import BenchProject, set_root_properties
 from godot_marl.engine import find_engine
+from godot_marl_benchmarks.scenes import add_scenes
 
 ROUNDS = 7
 STEPS = 300
@@ -32,7 +33,7 @@ def vector(env: Any, steps: int) -> float:
 
 
 def parallel(env: Any, steps: int) -> float:
-    """Microseconds a step of PettingZoo's form, resets included."""
+    """Microseconds a step of the parallel form, resets included."""
     generator = np.random.default_rng(1)
     names = env.possible_agents
     rows = generator.integers(2, size=(16, len(names))).tolist()
@@ -51,7 +52,7 @@ def parallel(env: Any, steps: int) -> float:
 
 
 def measure(project: BenchProject, agents: int, falls: bool) -> None:
-    """Print what both kinds of scene take with so many agents."""
+    """Print the step times of both kinds of scene with so many agents."""
     forms: dict[str, tuple[Callable[..., Any], Callable[[Any, int], float]]] = {
         "vector_env": (godot_marl.vector_env, vector),
         "parallel_env": (godot_marl.parallel_env, parallel),
@@ -65,14 +66,14 @@ def measure(project: BenchProject, agents: int, falls: bool) -> None:
         for env in envs.values():
             env.reset(seed=1)
             run(env, STEPS)
-        figures: dict[str, list[float]] = {kind: [] for kind in envs}
+        timings: dict[str, list[float]] = {kind: [] for kind in envs}
         for _ in range(ROUNDS):
             for kind, env in envs.items():
-                figures[kind].append(run(env, STEPS))
+                timings[kind].append(run(env, STEPS))
         for env in envs.values():
             env.close()
-        nodes, group = (statistics.median(figures[kind]) for kind in ("nodes", "group"))
-        ratio = statistics.median(a / b for a, b in zip(figures["nodes"], figures["group"], strict=True))
+        nodes, group = (statistics.median(timings[kind]) for kind in ("nodes", "group"))
+        ratio = statistics.median(a / b for a, b in zip(timings["nodes"], timings["group"], strict=True))
         what = "as they fall" if falls else "all acting"
         times = f"{nodes:.0f} us a step as nodes, {group:.0f} us as one node"
         click.echo(f"{form}, {agents} agents, {what}: {times}, {ratio:.2f} times as fast")
@@ -81,6 +82,7 @@ def measure(project: BenchProject, agents: int, falls: bool) -> None:
 def main() -> None:
     """Measure."""
     with BenchProject(find_engine()) as project:
+        add_scenes(project)
         project.import_scenes()
         for agents in [int(word) for word in sys.argv[1:]] or [256]:
             for falls in (False, True):

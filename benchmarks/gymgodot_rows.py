@@ -1,4 +1,4 @@
-"""Plays the CartPole of a checkout of GymGodot through `godot_marl/server-v0` and compares it with its tutorial.
+"""Play the CartPole of a checkout of GymGodot through `godot_marl/server-v0`, and compare it with its tutorial.
 
 python benchmarks/gymgodot_rows.py CHECKOUT/gym-godot [ENGINE]
 

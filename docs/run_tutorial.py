@@ -1,4 +1,4 @@
-"""Runs the tutorial from top to bottom, and keeps its outputs in it, without what belongs to this machine."""
+"""Runs the tutorial from top to bottom and saves its outputs in it, without data of this machine."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ TUTORIAL = Path(__file__).with_name("tutorial.ipynb")
 
 
 def main() -> None:
-    """Run it in its own folder, as a reader would."""
+    """Run the tutorial in its own folder, as a reader would."""
     notebook = nbformat.read(TUTORIAL, as_version=4)
     client = NotebookClient(
         notebook,
@@ -21,9 +21,9 @@ def main() -> None:
     client.execute()
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            # Pillow shows each picture in two forms.
+            # Pillow writes each picture in two formats.
             output.get("data", {}).pop("image/jpeg", None)
-    # The kernel adds which Python it was.
+    # The kernel adds the version of Python.
     notebook.metadata["language_info"] = {"name": "python"}
     nbformat.write(notebook, TUTORIAL)
 

@@ -6,6 +6,7 @@ from godot_marl import errors
 from godot_marl.aec import env, raw_env
 from godot_marl.gym import ENV_ID, GodotEnv
 from godot_marl.gymgodot.env import ENV_ID as _SERVER_ENV_ID
+from godot_marl.options import Options
 from godot_marl.parallel import GodotParallelEnv, parallel_env
 from godot_marl.vector import GodotVectorEnv, vector_env
 from godot_marl.version import __version__
@@ -15,6 +16,7 @@ __all__ = [
     "GodotEnv",
     "GodotParallelEnv",
     "GodotVectorEnv",
+    "Options",
     "PaddedEnv",
     "__version__",
     "env",
@@ -26,5 +28,5 @@ __all__ = [
 ]
 
 gymnasium.register(id=ENV_ID, entry_point="godot_marl.gym:GodotEnv")
-# Without Gymnasium's own checker, which would warn of observations outside of bounds that GymGodot never enforced.
+# No checker: it would warn about observations outside of bounds that GymGodot never enforced.
 gymnasium.register(id=_SERVER_ENV_ID, entry_point="godot_marl.gymgodot.env:GymGodotServerEnv", disable_env_checker=True)

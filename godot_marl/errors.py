@@ -1,21 +1,56 @@
-"""Everything that godot-marl raises, in one tree under `GodotMarlError`.
+"""The exceptions of godot-marl.
 
-Each message says what is wrong, where, what was expected, what was found, and what to do about it. The parts are
-attributes too, so that a program need not parse the text.
+Each message says what is wrong, where, what was expected, what was found, and what to do. These parts are attributes
+too, so a program does not have to parse the text.
+
+The tree, with the built-in exception that an error also inherits in parentheses:
+
+* GodotMarlError
+  - InvalidOptionError (ValueError)
+  - InvalidActionError (ValueError)
+  - ResetNeededError (RuntimeError)
+  - StepOrderError (RuntimeError)
+  - BusyEnvironmentError (RuntimeError)
+  - ClosedEnvironmentError (RuntimeError)
+  - CacheError (OSError)
+  - MissingDependencyError (ImportError)
+  * EngineError
+    - EngineNotFoundError
+    - EngineVersionError
+    - EngineInstallError
+  * GameError
+    - GameNotFoundError (FileNotFoundError)
+    - GameImportError
+    - NoBridgeError
+    - GameExitedError
+    - GameTimeoutError (TimeoutError)
+    - WorkerRestartError
+    - AddressInUseError
+  * SceneError
+    - NoAgentError
+    - InvalidSpaceError (ValueError)
+    - InvalidObservationError (ValueError)
+    - ScriptError
+    - SeveralAgentsError
+  * ProtocolError
+    - ProtocolVersionError
 """
 
 from __future__ import annotations
 
 
 class GodotMarlError(Exception):
-    """The root of all errors of this package.
+    """The base class of all errors of this package.
 
     Args:
         what: One sentence that says what is wrong.
-        where: The option, file, node path, method or agent that it is about.
-        expected: What would have been right.
+        where: The option, file, node path, method or agent that the error is about.
+        expected: What would have been valid.
         got: What was found instead.
-        remedy: What the reader can do now.
+        remedy: What the user can do.
+
+    Attributes:
+        what: As the argument; so are `where`, `expected`, `got` and `remedy`.
     """
 
     def __init__(
@@ -36,7 +71,7 @@ class GodotMarlError(Exception):
         super().__init__("\n".join([what, *(f"  {label}: {text}" for label, text in parts if text)]))
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Keep the parts when the error crosses a process, as vector environments and Ray do."""
+        """Keep all attributes when the error is pickled: vector environments and Ray send errors between processes."""
         return (_rebuild, (type(self), str(self), dict(self.__dict__)))
 
 
@@ -50,7 +85,7 @@ def _rebuild(cls: type[GodotMarlError], message: str, parts: dict[str, object]) 
 
 
 class InvalidOptionError(GodotMarlError, ValueError):
-    """An option of an environment or a command has a value that cannot work."""
+    """An option of an environment or a command is unknown, or has an invalid value."""
 
 
 class InvalidActionError(GodotMarlError, ValueError):
@@ -62,27 +97,33 @@ class ResetNeededError(GodotMarlError, RuntimeError):
 
 
 class StepOrderError(GodotMarlError, RuntimeError):
-    """`step_wait` was called without `step_async`, or something else before `step_wait`."""
+    """`step_wait` was called without `step_async`, or another method between the two."""
 
 
 class BusyEnvironmentError(GodotMarlError, RuntimeError):
-    """An environment was used by a thread while another one was using it."""
+    """Two threads used one environment at the same time."""
 
 
 class ClosedEnvironmentError(GodotMarlError, RuntimeError):
-    """The environment was used after `close`."""
+    """An environment was used after `close`."""
 
 
 class CacheError(GodotMarlError, OSError):
-    """The cache folder cannot be written or read, for example because the disk is full."""
+    """The cache folder cannot be read or written, for example because the disk is full."""
 
 
 class MissingDependencyError(GodotMarlError, ImportError):
-    """A feature needs a Python package, or a program, that is not installed."""
+    """A feature needs a Python package or a program that is not installed."""
 
     @classmethod
     def of_extra(cls, user: str, extra: str, cause: ImportError) -> MissingDependencyError:
-        """The error that `user` cannot work, because an extra of this package is not installed."""
+        """Make the error of a feature whose extra is not installed.
+
+        Args:
+            user: The feature, as the subject of a sentence: "This command".
+            extra: The name of the extra that the feature needs.
+            cause: The failed import.
+        """
         return cls(
             f"{user} needs packages that are not installed.",
             where=f"the Python package {cause.name}",
@@ -100,22 +141,22 @@ class EngineError(GodotMarlError):
 
 
 class EngineNotFoundError(EngineError):
-    """No Godot executable was found where it was looked for."""
+    """No Godot executable was found in any of the searched places."""
 
 
 class EngineVersionError(EngineError):
-    """The Godot executable is older than this package needs, or it does not say its version."""
+    """The Godot executable is too old for this package, or does not report its version."""
 
 
 class EngineInstallError(EngineError):
-    """Installing Godot failed; nothing half-done was left behind."""
+    """Godot could not be installed; no partial installation remains."""
 
 
 # -- The game ----------------------------------------------------------------------------------------------------------
 
 
 class GameError(GodotMarlError):
-    """Something is wrong with the game that was to be started, or that was running."""
+    """The game could not be started, or failed while it ran."""
 
 
 class GameNotFoundError(GameError, FileNotFoundError):
@@ -127,14 +168,14 @@ class GameImportError(GameError):
 
 
 class NoBridgeError(GameError):
-    """The scene runs, but no enabled `MarlBridge` in it connected to Python."""
+    """The scene runs, but has no enabled `MarlBridge` that connects to Python."""
 
 
 class GameExitedError(GameError):
-    """The game ended while Python was waiting for it.
+    """The game ended while Python waited for it.
 
     Attributes:
-        exit_status: What the process returned; minus the signal's number if a signal ended it; None if unknown.
+        exit_status: The exit status of the process; minus the signal's number if a signal ended it; None if unknown.
         output: The last lines that the game printed.
     """
 
@@ -143,7 +184,7 @@ class GameExitedError(GameError):
 
 
 class GameTimeoutError(GameError, TimeoutError):
-    """The game is there, but did not answer within the deadline.
+    """The game runs, but did not connect or reply before the deadline.
 
     Attributes:
         output: The last lines that the game printed.
@@ -153,13 +194,14 @@ class GameTimeoutError(GameError, TimeoutError):
 
 
 class WorkerRestartError(GameError):
-    """A worker was replaced several times in a row, and its games ended again at once.
+    """A worker was restarted several times in a row, and each of its games failed at once.
 
     Attributes:
-        worker: Its number, from 0.
-        restarts: How often it was replaced since the games were started together.
-        exit_status: What its last process returned, as in `GameExitedError`; None if unknown, or if it had to be ended.
-        output: The last lines that it printed.
+        worker: The worker's number, from 0.
+        restarts: The number of restarts since the workers were first started.
+        exit_status: The exit status of the last process, as in `GameExitedError`; None if unknown, or if Python killed
+            the process.
+        output: The last lines that the last process printed.
     """
 
     worker: int = 0
@@ -169,14 +211,14 @@ class WorkerRestartError(GameError):
 
 
 class AddressInUseError(GameError):
-    """The address on which Python should wait for the game is taken."""
+    """Another program uses the address on which Python listens for the game."""
 
 
 # -- The scene ---------------------------------------------------------------------------------------------------------
 
 
 class SceneError(GodotMarlError):
-    """The scene breaks the agent interface."""
+    """The scene does not follow the agent interface."""
 
 
 class NoAgentError(SceneError):
@@ -184,33 +226,33 @@ class NoAgentError(SceneError):
 
 
 class InvalidSpaceError(SceneError, ValueError):
-    """A space is missing, malformed, or not among those that cross the wire."""
+    """A space is missing, malformed, or of a type that the protocol does not have."""
 
 
 class InvalidObservationError(SceneError, ValueError):
-    """An observation, reward, end, mask or info is of the wrong type or size, or is not a number."""
+    """An observation, reward, end, mask or info has the wrong type or size, or is not a number."""
 
 
 class ScriptError(SceneError):
-    """A GDScript of the game failed, while it was parsed or while it ran.
+    """A GDScript of the game failed to parse or failed while it ran.
 
     Attributes:
-        script_errors: One dictionary for each error with `file`, `line`, `function` and `message`.
+        script_errors: One dictionary for each error, with `file`, `line`, `function` and `message`.
     """
 
     script_errors: tuple[dict[str, object], ...] = ()
 
 
 class SeveralAgentsError(SceneError):
-    """A single-agent environment was made of a scene that has several agents."""
+    """A single-agent environment was made from a scene that has several agents."""
 
 
-# -- The wire ----------------------------------------------------------------------------------------------------------
+# -- The protocol ------------------------------------------------------------------------------------------------------
 
 
 class ProtocolError(GodotMarlError):
-    """The peer sent something that `docs/protocol.md` does not allow."""
+    """The game sent a message that `docs/protocol.md` does not allow."""
 
 
 class ProtocolVersionError(ProtocolError):
-    """The addon in the game and this Python package speak different versions of the protocol."""
+    """The addon in the game and this Python package have different versions of the protocol."""

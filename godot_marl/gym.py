@@ -11,14 +11,15 @@ from gymnasium import spaces
 from godot_marl import errors
 from godot_marl.options import RENDER_MODES, Game
 from godot_marl.parallel import GodotParallelEnv
+from godot_marl.protocol.seeds import validate_optional_seed
 
 ENV_ID = "godot_marl/Godot-v0"
 
 
 class GodotEnv(gymnasium.Env[Any, Any]):
-    """The only agent of a Godot scene.
+    """The only agent of a Godot scene as a Gymnasium environment.
 
-    The game starts when a space is asked for, or by `reset`.
+    The game starts when a space is first read, or by `reset`.
 
     Args:
         game: A project folder, an exported executable, or a .pck file. None waits for a game that the user starts.
@@ -32,7 +33,7 @@ class GodotEnv(gymnasium.Env[Any, Any]):
 
     def __init__(self, game: Game = None, **options: Any) -> None:
         self._parallel = GodotParallelEnv(game, **options)
-        # The same object: the number of frames in a second is known once the game has started.
+        # The same dictionary, since render_fps is only known once the game has started.
         self.metadata = self._parallel.metadata
         self.render_mode = self._parallel.render_mode
 
@@ -47,7 +48,7 @@ class GodotEnv(gymnasium.Env[Any, Any]):
         if len(names) > 1:
             self._parallel.close()
             raise errors.SeveralAgentsError(
-                "Gymnasium knows one agent, and this scene has several.",
+                "A Gymnasium environment has one agent, and this scene has several.",
                 where=", ".join(names),
                 expected="1 agent",
                 got=f"{len(names)} agents",
@@ -55,7 +56,7 @@ class GodotEnv(gymnasium.Env[Any, Any]):
             )
         return names[0]
 
-    # Gymnasium declares both spaces as attributes; they are properties, so that asking for them starts the game.
+    # Gymnasium declares both spaces as attributes; as properties they start the game lazily.
     @property
     def observation_space(self) -> spaces.Space[Any]:  # type: ignore[override]
         """The space of observations."""
@@ -68,20 +69,22 @@ class GodotEnv(gymnasium.Env[Any, Any]):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin an episode; see `GodotParallelEnv.reset`."""
+        # Gymnasium refuses NumPy's integers.
+        seed = validate_optional_seed(seed, "reset(seed=...)")
         super().reset(seed=seed)
         agent = self.agent
         observations, infos = self._parallel.reset(seed=seed, options=options)
         if agent not in observations:
             raise errors.SceneError(
-                "The agent takes no part in the episode.",
+                "The agent is missing after the reset.",
                 where=agent,
-                expected="an agent that is there after the reset",
+                expected="an observation of the agent",
                 got="none",
             )
         return observations[agent], infos[agent]
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Let the agent act; see `GodotParallelEnv.step`.
+        """Apply the agent's action; see `GodotParallelEnv.step`.
 
         Raises:
             ResetNeededError: There was no reset, or the episode is over.
@@ -99,7 +102,7 @@ class GodotEnv(gymnasium.Env[Any, Any]):
         return observations[agent], rewards[agent], terminations[agent], truncations[agent], infos[agent]
 
     def render(self) -> np.ndarray[Any, Any] | None:
-        """The current frame; see `GodotParallelEnv.render`."""
+        """Render the arena; see `GodotParallelEnv.render`."""
         return self._parallel.render()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The options that every form of an environment takes."""
+"""The options that every form of an environment accepts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any
 from gymnasium import spaces
 
 from godot_marl.errors import InvalidOptionError
-from godot_marl.tls import Tls, is_tls
+from godot_marl.protocol.seeds import validate_optional_seed
+from godot_marl.transport.tls import Tls, is_tls
 
 RENDER_MODES = ("human", "rgb_array")
 
@@ -21,39 +22,41 @@ Game = str | os.PathLike[str] | None
 
 @dataclass(frozen=True)
 class Options:
-    """How to start a game and what to ask of it.
+    """How to start a game and how the environment behaves.
 
     Attributes:
         scene: The scene to run, as `res://...` or a path in the project; None for the project's main scene.
-        engine: The Godot executable; None to find one, and to install one if there is none.
-        command: A full command to start the game with, instead of `game`: a list, or a string that is split as a shell
-            would. No shell runs it.
-        host: The address to listen on. One that other machines can reach is warned of, and needs a token.
-        port: The port to listen on; 0 lets the system choose. None: 0, or 8000 for a game that the user starts.
-        token: What the game must know to be let in: ASCII characters. None: a random one for games that Python starts,
-            and anybody on this machine is let in where the user starts the game.
-        ssl: Encrypts the connection: the paths of a certificate and of its key, or a server's `ssl.SSLContext` (which
-            cannot be pickled). Games that Python starts trust the certificate of the pair, or the one that the
-            environment variable GODOT_MARL_CERTIFICATE names.
-        step_length: Physics frames in a step; None for the bridge's own.
-        physics_fps: Physics frames in a second of the game; None for the project's own.
-        human_agents: Names of agents that a person plays, with their `get_human_action()`: what `step` is given for
-            them is ignored. Needs a window, so render_mode="human" or a game that the user starts.
-        render_mode: None, "human" (a window in real time) or "rgb_array" (frames from `render`).
-        render_size: (width, height) of the window and of frames, in pixels; None for the project's own.
-        render_path: A folder in which `render` also saves each frame as 0.png, 1.png, ... (of a vector form in a
-            folder for each arena: 0/0.png, 1/0.png, ...). It is made with the first frame.
-        action_space: Replaces the scene's: one space for all agents, or a dictionary by agent name.
-        observation_space: Replaces the scene's, likewise.
-        start_timeout: Seconds until the game must have connected, and for an import before that. None: 60, or 300 for a
-            game that the user starts, and 600 for an import.
-        step_timeout: Seconds until the game must have answered a request.
-        turn_timeout: In a scene whose agents take turns: seconds of the game until it must be somebody's turn.
-        seed: Seeds the generator of the seeds for resets without one; None for a random one.
-        max_episode_steps: Steps after which all agents that are still there are truncated; None for no limit.
-        exact_reset: Begin every episode with a new instance of the scene, in a world of its own: the episode is then
-            bit for bit a function of seed, options and actions. Takes longer, and the scene's `_ready` runs each time.
-        checks: Check each action before it is sent and each observation as it arrives.
+        engine: The Godot executable; None finds one, or installs one if none is found.
+        command: The full command that starts the game, instead of `game`: a list, or a string that is split as a shell
+            splits it. No shell runs it.
+        host: The address to listen on. An address that other machines can reach logs a warning and needs a token.
+        port: The port to listen on, 0 to 65535; 0 lets the system choose. None: 0, or 8000 for a game that the user
+            starts.
+        token: The secret that the game must send, in visible ASCII characters (docs/protocol.md, 1.3). None: a random
+            token for a game that Python starts, and no token for a game that the user starts on this machine.
+        ssl: Encrypts the connection: the paths of a certificate and its key, or a server's `ssl.SSLContext` (which
+            cannot be pickled). A game that Python starts trusts this certificate, or the one that the environment
+            variable GODOT_MARL_CERTIFICATE names.
+        step_length: Physics frames in a step, at least 1; None for the bridge's value.
+        physics_fps: Physics frames in a second of the game, at least 1; None for the project's value.
+        human_agents: Names of the agents that a person plays through `get_human_action()`; their actions in `step` are
+            ignored. A person needs a window: render_mode="human", or a game that the user starts.
+        render_mode: None, "human" (a window in real time) or "rgb_array" (`render` returns images).
+        render_size: (width, height) of the window and of images, in pixels; None for the project's size.
+        render_path: The folder where `render` also saves each image as 0.png, 1.png, ... (a vector environment has a
+            subfolder for each arena: 0/0.png, 1/0.png, ...). The first image creates the folder.
+        action_space: Replaces the action spaces of the scene: one space for all agents, or a dictionary by agent name.
+        observation_space: Replaces the observation spaces of the scene in the same way.
+        start_timeout: Seconds until the game must have connected, and seconds for an import before that. None: 60, or
+            300 for a game that the user starts; 600 for an import.
+        step_timeout: Seconds until the game must have replied to a request.
+        turn_timeout: In a scene with turns: seconds of the game until an agent must have the turn.
+        seed: Seeds the generator that draws the seeds of resets without a seed, 0 to 2**63 - 1; None for a random seed.
+        max_episode_steps: The number of steps, at least 1, after which all live agents are truncated; None for no
+            limit.
+        exact_reset: Begin every episode with a new instance of the scene in its own world, so that seed, options and
+            actions determine the episode bit for bit. Slower, and the scene's `_ready` runs in every episode.
+        checks: Check each action before sending it, and each observation on arrival.
         mask_in_observation: Agents with an action mask have the observation space
             `Dict(observation=..., action_mask=...)`.
     """
@@ -63,7 +66,7 @@ class Options:
     command: str | Sequence[str] | None = None
     host: str = "127.0.0.1"
     port: int | None = None
-    # Not in what is printed of the options.
+    # A secret: not in the repr, which may be logged.
     token: str | None = field(default=None, repr=False)
     ssl: Tls | None = None
     step_length: int | None = None
@@ -84,61 +87,63 @@ class Options:
     mask_in_observation: bool = True
 
     @classmethod
-    def of(cls, given: Mapping[str, Any], own: Sequence[str] = ()) -> Options:
-        """The options that a caller gave by name.
+    def from_kwargs(cls, given: Mapping[str, Any], own: Sequence[str] = ()) -> Options:
+        """Make validated options from keyword arguments.
 
         Args:
-            given: The options.
-            own: The names of options that the caller knows beside these, for the error of an unknown one.
+            given: The options by name.
+            own: The names of further options of the caller, which the error about an unknown name lists too.
 
         Raises:
-            InvalidOptionError: An option is unknown, or its value cannot work.
+            InvalidOptionError: An option is unknown, or has an invalid value.
         """
         known = [field.name for field in dataclasses.fields(cls)]
         for name in given:
             if name not in known:
                 known = [*own, *known]
-                close = difflib.get_close_matches(name, known, n=1)
+                matches = difflib.get_close_matches(name, known, n=1)
                 raise InvalidOptionError(
                     "There is no option of this name.",
                     where=name,
                     expected=", ".join(known),
                     got=repr(name),
-                    remedy=f"Did you mean {close[0]}?" if close else None,
+                    remedy=f"Did you mean {matches[0]}?" if matches else None,
                 )
-        options = cls(**given)
-        options._check()
+        seed = validate_optional_seed(given.get("seed"), "seed")
+        options = cls(**{**given, "seed": seed})
+        options._validate()
         return options
 
-    def _check(self) -> None:
+    def _validate(self) -> None:
         for name in ("step_length", "physics_fps", "max_episode_steps"):
             value = getattr(self, name)
             _require(value is None or _is_int(value, 1), name, "an integer of at least 1, or None", value)
         for name in ("start_timeout", "step_timeout", "turn_timeout"):
             value = getattr(self, name)
-            fits = _is_number(value) and value > 0
-            _require(fits or (value is None and name == "start_timeout"), name, "a number of seconds above 0", value)
+            is_valid = (_is_number(value) and value > 0) or (value is None and name == "start_timeout")
+            _require(is_valid, name, "a number of seconds above 0", value)
         _require(self.port is None or (_is_int(self.port, 0) and self.port < 65536), "port", "0 to 65535", self.port)
-        _require(self.seed is None or _is_int(self.seed, 0), "seed", "an integer of at least 0, or None", self.seed)
         _require(
             self.render_mode is None or self.render_mode in RENDER_MODES,
             "render_mode",
             "None, 'human' or 'rgb_array'",
             self.render_mode,
         )
-        people = self.human_agents
-        names = isinstance(people, Sequence) and not isinstance(people, str) and all(isinstance(n, str) for n in people)
-        _require(names, "human_agents", "a list of agents' names", people)
+        names = self.human_agents
+        are_names = isinstance(names, Sequence) and not isinstance(names, str)
+        are_names = are_names and all(isinstance(name, str) for name in names)
+        _require(are_names, "human_agents", "a list of agent names", names)
         size = self.render_size
-        pair = isinstance(size, Sequence) and len(size) == 2 and all(_is_int(n, 1) for n in size)
-        _require(size is None or pair, "render_size", "(width, height) in pixels", size)
+        is_size = isinstance(size, Sequence) and len(size) == 2 and all(_is_int(pixels, 1) for pixels in size)
+        _require(size is None or is_size, "render_size", "(width, height) in pixels", size)
         for name in ("exact_reset", "checks", "mask_in_observation"):
             value = getattr(self, name)
             _require(isinstance(value, bool), name, "True or False", value)
         _require(isinstance(self.host, str) and self.host != "", "host", "an address", self.host)
+        # The error does not show the token.
         _require(self.token is None or _is_token(self.token), "token", "visible ASCII characters", "another value")
-        files = "the paths of a certificate and of its key, or a server's ssl.SSLContext"
-        _require(self.ssl is None or is_tls(self.ssl), "ssl", files, self.ssl)
+        expected = "the paths of a certificate and its key, or a server's ssl.SSLContext"
+        _require(self.ssl is None or is_tls(self.ssl), "ssl", expected, self.ssl)
         _require(
             self.scene is None or (isinstance(self.scene, str) and self.scene.endswith((".tscn", ".scn"))),
             "scene",
@@ -147,12 +152,12 @@ class Options:
         )
 
 
-def _is_int(value: object, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+def _is_int(value: object, minimum: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= minimum
 
 
 def _is_token(value: object) -> bool:
-    """Whether it can travel in a header of HTTP."""
+    """Whether an HTTP header can carry the value."""
     return isinstance(value, str) and value.isascii() and value.isprintable() and value.strip() == value != ""
 
 
@@ -160,8 +165,8 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _require(fits: bool, name: str, expected: str, got: object) -> None:
-    if not fits:
+def _require(is_valid: bool, name: str, expected: str, got: object) -> None:
+    if not is_valid:
         raise InvalidOptionError(
             "An option has a value that cannot work.", where=name, expected=expected, got=repr(got)
         )

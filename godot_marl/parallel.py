@@ -11,12 +11,12 @@ from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
 from godot_marl import errors
-from godot_marl.actions import check_names
-from godot_marl.arena import Arena
-from godot_marl.calls import check_seed
+from godot_marl.core.action_validation import validate_names
+from godot_marl.core.arena import Arena
+from godot_marl.core.episode import Infos
 from godot_marl.options import RENDER_MODES, Game, Options
-from godot_marl.outcomes import Infos
-from godot_marl.protocol import SceneDescription
+from godot_marl.protocol.messages import SceneDescription
+from godot_marl.protocol.seeds import validate_optional_seed
 
 
 def metadata_of(game: Game) -> dict[str, Any]:
@@ -30,41 +30,41 @@ def metadata_of(game: Game) -> dict[str, Any]:
 
 
 class GodotParallelEnv(ParallelEnv[str, Any, Any]):
-    """One arena of a Godot scene, all agents stepped at once.
+    """One arena of a Godot scene; all agents step at once.
 
     The game starts when it is first needed: by `possible_agents`, a space, or `reset`. Pickling carries the options and
-    what the handshake said, never the game; the copy starts its own.
+    the handshake, never the process; a copy starts its own.
 
     Args:
         game: A project folder, an exported executable, or a .pck file. None waits for a game that the user starts.
-        options: What `godot_marl.options.Options` lists.
+        options: See `godot_marl.options.Options`.
 
     Attributes:
         render_mode: None, "human" or "rgb_array".
     """
 
     def __init__(self, game: Game = None, **options: Any) -> None:
-        self._take(Arena(game, Options.of(options)), metadata_of(game))
+        self._set_arena(Arena(game, Options.from_kwargs(options)), metadata_of(game))
 
     @classmethod
     def of_arena(cls, arena: Arena, metadata: dict[str, Any]) -> GodotParallelEnv:
         """The environment of an arena that may already have been started."""
         env = cls.__new__(cls)
-        env._take(arena, metadata)
+        env._set_arena(arena, metadata)
         return env
 
-    def _take(self, arena: Arena, metadata: dict[str, Any]) -> None:
+    def _set_arena(self, arena: Arena, metadata: dict[str, Any]) -> None:
         self._arena = arena
         self.render_mode = arena.options.render_mode
         self.metadata = metadata
 
     def start(self) -> SceneDescription:
-        """Start the game if it does not run, and return what the handshake said.
+        """Start the game if it is not running, and return the scene's description from the handshake.
 
         Raises:
             ClosedEnvironmentError: The environment was closed.
-            SceneError: The scene's agents take turns, which a ParallelEnv cannot show.
-            GodotMarlError: The game could not be started; the type tells why.
+            SceneError: The scene's agents take turns, which a ParallelEnv cannot represent.
+            GodotMarlError: The game could not be started; the type says why.
         """
         scene = self._arena.start()
         if scene.turns:
@@ -80,7 +80,7 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
         return scene
 
     def _started(self) -> Arena:
-        """The arena, once what the scene is has become known."""
+        """The arena, after the first handshake."""
         if self._arena.is_unknown:
             self.start()
         return self._arena
@@ -92,20 +92,20 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
 
     @property
     def possible_agents(self) -> list[str]:
-        """The names of all agents that can ever be there, in tree order."""
+        """The names of all possible agents, in tree order."""
         return self._started().names
 
     @property
     def policies(self) -> dict[str, str]:
-        """Which policy each agent shares, by agent name."""
+        """The policy of each agent, by agent name."""
         return self._started().policies
 
     def observation_space(self, agent: str) -> spaces.Space[Any]:
-        """The space of an agent's observations; the same object at each call."""
+        """The observation space of an agent; the same object at each call."""
         return self._started().observation_space(agent)
 
     def action_space(self, agent: str) -> spaces.Space[Any]:
-        """The space of an agent's actions; the same object at each call."""
+        """The action space of an agent; the same object at each call."""
         return self._started().action_space(agent)
 
     @property
@@ -119,7 +119,7 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
         Raises:
             ResetNeededError: There was no reset yet.
             SceneError: The scene's root has no get_state().
-            InvalidObservationError: The state holds NaN, or an integer that its space does not have.
+            InvalidObservationError: The state holds NaN, or an integer outside its space.
         """
         return self._arena.state()
 
@@ -127,17 +127,18 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
         """Begin an episode.
 
         Args:
-            seed: 0 to 2**63 - 1. The scene gets it, and each agent its own one made of it. None: one is drawn.
-            options: What the scene's `set_options` gets.
+            seed: 0 to 2**63 - 1. The scene receives it, and each agent a seed derived from it. None draws one.
+            options: Passed to the scene's `set_options`.
 
         Returns:
-            Observations and infos by agent. Each info holds the `seed` that the scene got.
+            Observations and infos by agent. Each info holds the `seed` that the scene received.
 
         Raises:
             InvalidOptionError: The seed is out of range, or the scene rejects an option.
-            GodotMarlError: The game failed; `reset` starts it again.
+            GodotMarlError: The game failed; `reset` starts a new one.
         """
-        check_seed(seed)
+        # Before the game starts.
+        seed = validate_optional_seed(seed, "reset(seed=...)")
         self.start()
         outcome = self._arena.reset(seed, options)
         return outcome.observations, outcome.infos
@@ -145,7 +146,7 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
     def step(
         self, actions: dict[str, Any]
     ) -> tuple[dict[str, Any], dict[str, float], dict[str, bool], dict[str, bool], Infos]:
-        """Let every live agent act, and the game go on by `step_length` physics frames.
+        """Apply the actions of all live agents, and advance the game by `step_length` physics frames.
 
         Args:
             actions: One for each live agent; those of finished agents are ignored.
@@ -156,24 +157,24 @@ class GodotParallelEnv(ParallelEnv[str, Any, Any]):
 
         Raises:
             ClosedEnvironmentError, ResetNeededError: There is no episode.
-            InvalidActionError: An action is missing, belongs to no agent, or is outside its space.
-            InvalidObservationError: The scene answered something that is not in its space.
-            GodotMarlError: The game failed; `reset` starts it again.
+            InvalidActionError: An action is missing, names an unknown agent, or is outside its space.
+            InvalidObservationError: The scene returned a value outside its space.
+            GodotMarlError: The game failed; `reset` starts a new one.
         """
         arena = self._arena
         arena.check_reset("step")
         if not arena.live:
             return {}, {}, {}, {}, {}
-        check_names(actions, arena.live, arena.names)
+        validate_names(actions, arena.live, arena.names)
         outcome = arena.step({name: actions[name] for name in arena.live})
         return outcome.observations, outcome.rewards, outcome.terminations, outcome.truncations, outcome.infos
 
     def render(self) -> np.ndarray[Any, Any] | None:
-        """The current frame.
+        """Render the arena.
 
         Returns:
-            Uint8 of shape (height, width, 3) for render_mode "rgb_array"; None for "human", which shows itself, and
-            (with a warning) for None. With `render_path` the frame is saved there, too.
+            Uint8 of shape (height, width, 3) for render_mode "rgb_array"; None for "human", which has a window of its
+            own, and (with a warning) for None. With `render_path` the image is saved there as well.
 
         Raises:
             ResetNeededError: There was no reset yet.

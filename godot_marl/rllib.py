@@ -5,7 +5,7 @@
     rllib.register("tag", "games/tag")
     config = PPOConfig().environment("tag").multi_agent(**rllib.multi_agent("tag"))
 
-Each environment of each environment runner starts a Godot of its own, on a port that its machine chooses.
+Each environment of each environment runner starts its own Godot process, on a port that the machine chooses.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 
 from godot_marl import errors
-from godot_marl.arena import Arena
+from godot_marl.aec import GodotAECEnv, native_env_of
+from godot_marl.core.arena import Arena
 from godot_marl.options import Game, Options
-from godot_marl.parallel import GodotParallelEnv, metadata_of
-from godot_marl.turns import GodotTurnEnv
+from godot_marl.protocol.seeds import validate_optional_seed
 
 try:
     from ray.rllib.env.env_context import EnvContext
@@ -39,26 +39,27 @@ __all__ = ["GodotMultiAgentEnv", "multi_agent", "register"]
 PettingZooEnv: TypeAlias = ParallelEnv[str, Any, Any] | AECEnv[str, Any, Any]
 Results: TypeAlias = tuple[dict[str, Any], dict[str, float], dict[str, bool], dict[str, bool], dict[str, Any]]
 
-# With these RLlib resets each new environment once, to check it.
+# The arguments with which RLlib resets each new environment once, to check it.
 CHECK_SEED, CHECK_OPTIONS = 42, dict[str, Any]()
 
 _creators: dict[str, _Creator] = {}
 
 
 def register(name: str, game: Game | Callable[..., PettingZooEnv] = None, **options: Any) -> None:
-    """Make a scene known to RLlib, as `PPOConfig().environment(name)`.
+    """Register a scene with RLlib, for `PPOConfig().environment(name)`.
 
     Args:
-        name: What RLlib shall call it.
-        game: A project folder, an exported executable, or a .pck file, found at the same place on every machine of the
-            cluster; or what makes the environment from the options, such as `godot_marl.envs.tag_v0.parallel_env`.
+        name: The environment's name in RLlib.
+        game: A project folder, an exported executable, or a .pck file, with the same path on every machine of the
+            cluster; or a function that makes the environment from the options, such as
+            `godot_marl.envs.tag_v0.parallel_env`.
         **options: See `godot_marl.options.Options`. RLlib's `env_config` adds to them and replaces them.
 
     Raises:
-        InvalidOptionError: An option is unknown, or its value cannot work.
+        InvalidOptionError: An option is unknown, or its value is invalid.
     """
     if isinstance(game, str | os.PathLike):
-        # A runner may work in another folder.
+        # Absolute, because a runner may have another working folder.
         game = os.path.abspath(game)
     creator = _Creator(game, options)
     creator.check(options)
@@ -67,21 +68,21 @@ def register(name: str, game: Game | Callable[..., PettingZooEnv] = None, **opti
 
 
 def multi_agent(name: str, **env_config: Any) -> dict[str, Any]:
-    """Say which policies a registered scene has, and which agent follows which one.
+    """Return the policies of a registered scene, and the mapping of its agents to them.
 
-    The scene says so itself, with `get_policy_name()`: its game is started and ended again.
+    The scene defines them with `get_policy_name()`: this function starts the game, and ends it again.
 
     Args:
-        name: What it was registered as.
-        **env_config: RLlib's `env_config`, where that changes which agents there are.
+        name: The name in `register`.
+        **env_config: RLlib's `env_config`, where it changes the scene's agents.
 
     Returns:
         `policies` and `policy_mapping_fn`, for `PPOConfig().multi_agent(**...)`. RLlib takes a policy's spaces from its
         agents.
 
     Raises:
-        InvalidOptionError: Nothing was registered under this name.
-        GodotMarlError: The game could not be started; the type tells why.
+        InvalidOptionError: No scene was registered under this name.
+        GodotMarlError: The game could not be started; the error's class says why.
     """
     creator = _creators.get(name)
     if creator is None:
@@ -104,54 +105,52 @@ def multi_agent(name: str, **env_config: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Creator:
-    """Makes an environment where RLlib wants one."""
+    """Makes the environments of a registered scene."""
 
     game: Game | Callable[..., PettingZooEnv]
     options: Mapping[str, Any]
 
     def check(self, options: Mapping[str, Any]) -> None:
-        """Check the options as far as that can be done without the game."""
+        """Check the options, as far as that is possible without the game."""
         if "seed" in options:
             raise errors.InvalidOptionError(
                 "The environments of all runners would play the same episodes.",
                 where="seed",
-                expected="RLlib's own seed, of which each runner makes another one",
+                expected="RLlib's seed, from which each runner derives another one",
                 got=f"seed={options['seed']!r}",
-                remedy="Leave it out, and use AlgorithmConfig.debugging(seed=...).",
+                remedy="Remove it, and use AlgorithmConfig.debugging(seed=...).",
             )
         if not callable(self.game):
-            Options.of(options)
+            Options.from_kwargs(options)
 
     def __call__(self, context: EnvContext) -> GodotMultiAgentEnv:
         options = {**self.options, **context}
         self.check(options)
-        env = self.game(**options) if callable(self.game) else _any_form(self.game, options)
-        return (_Rounds if isinstance(env, ParallelEnv) else _Turns)(env, context.worker_index)
+        env = self.game(**options) if callable(self.game) else _make_env(self.game, options)
+        return (_ParallelAdapter if isinstance(env, ParallelEnv) else _AECAdapter)(env, context.worker_index)
 
 
-def _any_form(game: Game, options: Mapping[str, Any]) -> PettingZooEnv:
-    """The form that fits the scene."""
-    arena = Arena(game, Options.of(options))
-    if arena.start().turns:
-        return OrderEnforcingWrapper(GodotTurnEnv(arena, metadata_of(game)))
-    return GodotParallelEnv.of_arena(arena, metadata_of(game))
+def _make_env(game: Game, options: Mapping[str, Any]) -> PettingZooEnv:
+    """Make an AEC environment of a scene whose agents take turns, else a parallel one."""
+    env = native_env_of(Arena(game, Options.from_kwargs(options)), game)
+    return OrderEnforcingWrapper(env) if isinstance(env, GodotAECEnv) else env
 
 
 class GodotMultiAgentEnv(MultiAgentEnv, ABC):
-    """What RLlib's runners step.
+    """An environment of RLlib's runners.
 
-    RLlib's own wrappers of PettingZoo environments know only the agents of the first episode. An episode that ends with
-    some agents terminated and others truncated goes on for them: the one of parallel environments steps it once more,
-    the one of AEC environments fails with a KeyError.
+    It replaces RLlib's wrappers of PettingZoo environments, which only support the agents of the first episode. They
+    also miss the end of an episode in which some agents terminated and others were truncated: the wrapper of parallel
+    environments steps once more, and that of AEC environments raises a KeyError.
 
     Attributes:
         env: The PettingZoo environment.
-        policies: Which policy each agent shares, by agent name.
+        policies: The name of each agent's policy, by agent name.
     """
 
     def __init__(self, env: Any, worker_index: int) -> None:
         self.env = env
-        # For RLlib, too, these are all that there can ever be.
+        # `agents` always has all possible agents, also where some join later.
         self.agents = self.possible_agents = list(env.possible_agents)
         super().__init__()
         self.policies: dict[str, str] = env.unwrapped.policies
@@ -170,21 +169,22 @@ class GodotMultiAgentEnv(MultiAgentEnv, ABC):
         """Begin an episode.
 
         Args:
-            seed: Seeds this and the following episodes, in each runner another way. RLlib adds the numbers of runner
-                and environment, which makes the same sum of several pairs.
-            options: What the scene's `set_options` gets.
+            seed: Seeds this and the following episodes, with other seeds in each runner. RLlib's own seed is a sum with
+                the numbers of runner and environment, which is equal for several pairs.
+            options: The options for the scene's `set_options`.
 
         Returns:
-            Observations and infos of the agents that act next.
+            The observations and infos of the agents that act next, by agent name.
         """
+        seed = validate_optional_seed(seed, "reset(seed=...)")
         is_check = (seed, options) == (CHECK_SEED, CHECK_OPTIONS)
         if seed is not None and not is_check:
             self._seeds = np.random.default_rng([seed, self._worker_index])
-        return self._begin(int(self._seeds.integers(2**31)), options)
+        return self._reset_env(int(self._seeds.integers(2**31)), options)
 
     def step(self, actions: dict[str, Any]) -> Results:
-        """Let the agents act; see `godot_marl.parallel.GodotParallelEnv.step`."""
-        observations, rewards, terminations, truncations, infos = self._go_on(actions)
+        """Apply the agents' actions; see `godot_marl.parallel.GodotParallelEnv.step`."""
+        observations, rewards, terminations, truncations, infos = self._step_env(actions)
         is_over = not self.env.agents
         all_terminated = is_over and all(terminations.values())
         terminations["__all__"] = all_terminated
@@ -192,7 +192,7 @@ class GodotMultiAgentEnv(MultiAgentEnv, ABC):
         return observations, rewards, terminations, truncations, infos
 
     def render(self) -> Any:
-        """The current frame."""
+        """Render the current frame; see `godot_marl.parallel.GodotParallelEnv.render`."""
         return self.env.render()
 
     def close(self) -> None:
@@ -200,35 +200,35 @@ class GodotMultiAgentEnv(MultiAgentEnv, ABC):
         self.env.close()
 
     @abstractmethod
-    def _begin(self, seed: int, options: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Reset the environment: observations and infos of the agents that act next."""
+    def _reset_env(self, seed: int, options: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Reset the environment, and return the observations and infos of the agents that act next."""
 
     @abstractmethod
-    def _go_on(self, actions: dict[str, Any]) -> Results:
+    def _step_env(self, actions: dict[str, Any]) -> Results:
         """Step the environment."""
 
 
-class _Rounds(GodotMultiAgentEnv):
+class _ParallelAdapter(GodotMultiAgentEnv):
     """All agents act at once."""
 
-    def _begin(self, seed: int, options: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _reset_env(self, seed: int, options: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
         observations, infos = self.env.reset(seed=seed, options=options)
         return observations, infos
 
-    def _go_on(self, actions: dict[str, Any]) -> Results:
+    def _step_env(self, actions: dict[str, Any]) -> Results:
         observations, rewards, terminations, truncations, infos = self.env.step(actions)
         return observations, rewards, terminations, truncations, infos
 
 
-class _Turns(GodotMultiAgentEnv):
-    """One agent acts after the other; each hears of the others' turns when it is asked again."""
+class _AECAdapter(GodotMultiAgentEnv):
+    """One agent acts at a time; it receives the results of the others' turns at its next turn."""
 
-    def _begin(self, seed: int, options: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _reset_env(self, seed: int, options: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
         self.env.reset(seed=seed, options=options)
         agent = self.env.agent_selection
         return {agent: self.env.observe(agent)}, {agent: self.env.infos[agent]}
 
-    def _go_on(self, actions: dict[str, Any]) -> Results:
+    def _step_env(self, actions: dict[str, Any]) -> Results:
         self.env.step(actions[self.env.agent_selection])
         results: Results = ({}, {}, {}, {}, {})
         observations, rewards, terminations, truncations, infos = results

@@ -1,4 +1,4 @@
-"""Whether a long run leaves Python and the game where they were."""
+"""Samples the memory of Python and of the game in a long run."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import psutil
 
 import godot_marl
 from godot_marl.bench.cases import World
-from godot_marl.bench.forms import vector_options_of
+from godot_marl.bench.env_forms import vector_options_of
 from godot_marl.bench.project import BenchProject
 from godot_marl.errors import GameExitedError
+from godot_marl_benchmarks.resource_usage import MEBIBYTE
 
 WORLD = World(16)
 """What is stepped: 16 agents of one arena, in the vector form."""
 
 _SAMPLES = 200
-# The first part of the run, in which caches fill, is no growth.
+# Caches fill in this first part of the run: growth counts from its end.
 _SETTLED = 0.1
-_MEBIBYTE = 2**20
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class MemoryCurve:
-    """The samples of a long run, the first one before its first step."""
+    """The samples of a long run; the first one was taken before the first step."""
 
     samples: list[Sample]
 
@@ -58,15 +58,15 @@ class MemoryCurve:
     @property
     def python_growth(self) -> float:
         """MiB that Python grew since a tenth of the run."""
-        return (self.samples[-1].python - self.settled.python) / _MEBIBYTE
+        return (self.samples[-1].python - self.settled.python) / MEBIBYTE
 
     @property
     def game_growth(self) -> float:
         """MiB that the game grew since a tenth of the run."""
-        return (self.samples[-1].game - self.settled.game) / _MEBIBYTE
+        return (self.samples[-1].game - self.settled.game) / MEBIBYTE
 
     def to_json(self) -> dict[str, Any]:
-        """The curve as JSON knows it."""
+        """The curve, for JSON."""
         return {
             "world": str(WORLD),
             "python_growth_mib": self.python_growth,
@@ -76,7 +76,7 @@ class MemoryCurve:
 
 
 def watch_memory(project: BenchProject, steps: int, report: Callable[[int], None]) -> MemoryCurve:
-    """Step the vector form for so long, and sample the resident memory of both processes.
+    """Step the vector form so often, and sample the resident memory of both processes.
 
     Args:
         project: The project, with the scene of `WORLD` written.
@@ -104,14 +104,14 @@ def watch_memory(project: BenchProject, steps: int, report: Callable[[int], None
 
 
 def find_game(word: str) -> psutil.Process:
-    """The game that this process runs with `word` in its command line; its supervisor starts it.
+    """The game with `word` in its command line, among all processes below this one: a supervisor starts it.
 
     Raises:
         GameExitedError: There is none.
     """
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            # An engine may be a script that starts the program itself.
+            # An engine may be a script that starts the actual program as a child.
             if word in process.cmdline() and not process.children():
                 return process
-    raise GameExitedError("The game whose memory is to be watched does not run.", where=word)
+    raise GameExitedError("The game whose memory is watched does not run.", where=word)

@@ -1,56 +1,19 @@
-"""The pictures of a run."""
+"""The plots of what only a checkout measures."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from pathlib import Path
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from godot_marl.bench.cases import LABELS, Arrangement, Form
-from godot_marl.bench.memory import MemoryCurve
-from godot_marl.bench.results import Results
-from godot_marl.bench.soak_curve import WARM_UP, SoakCurve
+from godot_marl.bench.cases import LABELS
+from godot_marl.bench.plots import COLORS
+from godot_marl_benchmarks.memory import MemoryCurve
+from godot_marl_benchmarks.results import DeveloperResults
+from godot_marl_benchmarks.soak.report import WARM_UP, SoakCurve
 
-_COLORS: dict[Form, str] = {
-    "ceiling": "#444444",
-    "parallel": "#478cbf",
-    "gymnasium": "#6a8f4f",
-    "vector": "#2b406a",
-    "sb3": "#dba33a",
-    "rival": "#f26645",
-    "rival-sb3": "#e59a86",
-}
+# Samples of which the quickest is drawn.
 _WINDOW = 20
-_STYLES: dict[Arrangement, str] = {"agents": "o-", "arenas": "s--"}
-
-
-def draw_speed(results: Results, path: Path) -> Path:
-    """Draw agent-steps a second, and their share of the ceiling, against the number of agents.
-
-    With one worker and 4 numbers for each agent: what else was measured is in the table.
-    """
-    figure = Figure(figsize=(12, 5), dpi=120, layout="constrained")
-    left, right = figure.subplots(1, 2)
-    rates: dict[tuple[Form, Arrangement], list[tuple[int, float]]] = defaultdict(list)
-    shares: dict[tuple[Form, Arrangement], list[tuple[int, float]]] = defaultdict(list)
-    for case in results.measurements:
-        world = case.world
-        if world.game != "carts" or world.workers > 1 or world.observation != "4" or case.form not in _COLORS:
-            continue
-        rate, share = results.measurements.rate(case), results.measurements.share_of_ceiling(case)
-        if rate is not None:
-            rates[case.form, world.arrangement].append((world.agents, rate))
-        if share is not None and case.form != "ceiling":
-            shares[case.form, world.arrangement].append((world.agents, share * 100))
-    _draw_lines(left, rates)
-    left.set(yscale="log", ylabel="agent-steps a second")
-    _draw_lines(right, shares)
-    right.set(ylim=(0, None), ylabel="share of the ceiling, %")
-    figure.suptitle("Scripted CartPoles, 4 numbers, 1 worker")
-    figure.savefig(path)
-    return path
 
 
 def draw_memory(curve: MemoryCurve, path: Path) -> Path:
@@ -67,7 +30,7 @@ def draw_memory(curve: MemoryCurve, path: Path) -> Path:
     return path
 
 
-_GAUGES = {
+_PANELS = {
     "memory, MiB": {"python_mib": "Python", "games_mib": "games"},
     "open files, sockets and pipes": {"handles": "handles of Python", "sockets": "network sockets"},
     "processes": {"processes": "that Python started"},
@@ -76,13 +39,13 @@ _GAUGES = {
 
 
 def draw_soak(curve: SoakCurve, path: Path) -> Path:
-    """Draw all gauges of a soak, and the times of a step, against the minutes; the warm-up is grey."""
+    """Draw the resource usage of a soak and the times of a step against the minutes; the warm-up is grey."""
     figure = Figure(figsize=(11, 9), dpi=120, layout="constrained")
     panels = list(figure.subplots(3, 2).flat)
     minutes = [sample.seconds / 60 for sample in curve.samples]
-    for axes, (label, gauges) in zip(panels, _GAUGES.items(), strict=False):
-        for (name, whose), color in zip(gauges.items(), ("#478cbf", "#f26645"), strict=False):
-            axes.plot(minutes, [getattr(sample.gauges, name) for sample in curve.samples], label=whose, color=color)
+    for axes, (label, resources) in zip(panels, _PANELS.items(), strict=False):
+        for (name, owner), color in zip(resources.items(), ("#478cbf", "#f26645"), strict=False):
+            axes.plot(minutes, [getattr(sample.usage, name) for sample in curve.samples], label=owner, color=color)
         axes.set(ylabel=label, ylim=(0, None))
     for axes, quickest in ((panels[4], False), (panels[5], True)):
         for form, color in zip(curve.forms, ("#478cbf", "#2b406a", "#dba33a"), strict=False):
@@ -104,30 +67,16 @@ def draw_soak(curve: SoakCurve, path: Path) -> Path:
     return path
 
 
-def draw_learning(results: Results, path: Path) -> Path:
+def draw_learning(results: DeveloperResults, path: Path) -> Path:
     """Draw the mean return of PPO against the seconds, a line for each seed."""
     figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
     axes = figure.subplots()
     for form, runs in results.learning.items():
         for i, run in enumerate(runs):
             seconds, means = zip(*run.curve, strict=True) if run.curve else ((), ())
-            axes.plot(seconds, means, color=_COLORS[form], label=None if i else LABELS[form])
+            axes.plot(seconds, means, color=COLORS[form], label=None if i else LABELS[form])
     axes.set(xlabel="seconds", ylabel="mean return of 100 episodes", title="PPO, scripted CartPole, 16 agents")
     axes.grid(alpha=0.25)
     axes.legend(loc="lower right")
     figure.savefig(path)
     return path
-
-
-def _draw_lines(axes: Axes, lines: dict[tuple[Form, Arrangement], list[tuple[int, float]]]) -> None:
-    for (form, arrangement), points in lines.items():
-        agents, values = zip(*sorted(points), strict=True)
-        label = LABELS[form] + (", arenas" if arrangement == "arenas" else "")
-        axes.plot(agents, values, _STYLES[arrangement], color=_COLORS[form], label=label)
-    axes.set(xscale="log", xlabel="agents")
-    axes.set_xticks(sorted({agents for points in lines.values() for agents, _ in points}))
-    axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.minorticks_off()
-    axes.grid(alpha=0.25)
-    if lines:
-        axes.legend(fontsize="small")

@@ -14,18 +14,18 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
 
-from godot_marl.bench.figures import Figures
+from godot_marl.bench.timing import Timing
 
 TARGET = 240.0
 """The mean return of an episode at which the poles are balanced; the most is 250."""
 
 EPISODES = 100
-"""Of so many episodes is the mean."""
+"""The mean is of so many episodes."""
 
 MOST_STEPS = 400_000
-"""After so many agent-steps learning gives up."""
+"""Learning stops after so many agent-steps."""
 
-# Few, large batches: what learning costs is the same for every environment, and hides what they cost.
+# Few, large batches: the time of learning is the same for every environment, and hides the differences.
 SETTINGS: dict[str, Any] = {
     "n_steps": 32,
     "batch_size": 512,
@@ -42,7 +42,7 @@ class Learned:
 
     Attributes:
         seed: It seeded the policy.
-        seconds: How long it took, from the first reset to the goal.
+        seconds: How long it took, from the first reset to the target.
         agent_steps: How many steps the agents had taken by then.
         mean_return: The mean return of the last episodes.
         curve: Pairs of seconds and that mean, one for each collection.
@@ -56,28 +56,28 @@ class Learned:
 
     @property
     def reached(self) -> bool:
-        """True if the goal was reached before the steps were over."""
+        """True if the target was reached within `MOST_STEPS`."""
         return self.mean_return >= TARGET
 
 
 def learn(env: VecEnv, seed: int) -> Learned:
-    """Train until the last episodes have the return `TARGET`, or `MOST_STEPS` are over.
+    """Train until the last episodes have the mean return `TARGET`, or for `MOST_STEPS`.
 
     Args:
-        env: The plain CartPoles, with episodes that end when a pole falls.
+        env: The scripted CartPoles, with episodes that end when a pole falls.
         seed: Seeds the policy.
     """
     torch.set_num_threads(1)
     watch = _Watch()
-    # Not by PPO's own argument, which calls env.seed: the rival's environment has none.
+    # PPO's own argument calls env.seed, which the rival's environment lacks.
     set_random_seed(seed)
     model = PPO("MlpPolicy", env, device="cpu", **SETTINGS)
     model.learn(MOST_STEPS, callback=watch)
     return Learned(seed, watch.seconds, model.num_timesteps, watch.mean, watch.curve)
 
 
-def time_collecting(env: VecEnv, seconds: float) -> Figures:
-    """Time how PPO collects: stepping, its policy, and its buffer, but not what it learns from them.
+def time_collecting(env: VecEnv, seconds: float) -> Timing:
+    """Time how PPO collects: steps, its policy and its buffer, without its learning.
 
     Args:
         env: What to collect from.
@@ -88,11 +88,11 @@ def time_collecting(env: VecEnv, seconds: float) -> Figures:
     PPO("MlpPolicy", env, device="cpu", n_steps=128, batch_size=128 * env.num_envs, n_epochs=1).learn(
         10**9, callback=stopwatch
     )
-    return Figures(stopwatch.steps, stopwatch.steps * env.num_envs, stopwatch.seconds)
+    return Timing(stopwatch.steps, stopwatch.steps * env.num_envs, stopwatch.seconds)
 
 
 class _Watch(BaseCallback):
-    """Follows the returns of all agents, and ends the training at the goal."""
+    """Follows the returns of all agents, and ends the training at the target."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ class _Watch(BaseCallback):
 
 
 class _Stopwatch(BaseCallback):
-    """Adds up the time of collections, the first one left out."""
+    """Adds up the time of collections, except the first one."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The goals of the project's speed, and what a run says about them."""
+"""The targets of the project's speed, and what a run measured of them."""
 
 from __future__ import annotations
 
@@ -8,86 +8,87 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from godot_marl.bench.cases import Case, Form, Layout, World
-from godot_marl.bench.figures import Measurements
+from godot_marl.bench.timing import Measurements
 
 if TYPE_CHECKING:
-    from godot_marl.bench.learning import Learned
+    # It imports PyTorch, which takes seconds.
+    from godot_marl_benchmarks.ppo import Learned
 
 Learning: TypeAlias = "dict[Form, list[Learned]]"
 
 
 @dataclass(frozen=True)
-class Goal:
-    """A ratio that is to be reached.
+class Target:
+    """A ratio of measurements, and how high it should be.
 
     Attributes:
         name: What is compared with what.
-        first: The ratio to reach at least.
-        goal: The ratio to aim at.
-        measure: Computes it from a run; None where the run lacks a part of it.
-        is_share: Whether it is shown as percent.
+        minimum: The ratio to reach at least.
+        aim: The ratio to aim at.
+        measure: Computes it from a run; None if the run lacks a part of it.
+        is_share: Whether it is shown in percent.
     """
 
     name: str
-    first: float
-    goal: float
+    minimum: float
+    aim: float
     measure: Callable[[Measurements, Learning], float | None]
     is_share: bool = False
 
-    def show(self, ratio: float) -> str:
-        """A ratio as this goal's row shows it."""
+    def format(self, ratio: float) -> str:
+        """A ratio as the table shows it."""
         return f"{ratio:.0%}" if self.is_share else f"{ratio:.2f} times"
 
 
 @dataclass(frozen=True)
 class Row:
-    """A goal, and what a run measured.
+    """A target, and what a run measured of it.
 
     Attributes:
-        goal: The goal.
+        target: The target.
         ratio: The measured ratio; None if the run lacks a part of it.
     """
 
-    goal: Goal
+    target: Target
     ratio: float | None
 
     @property
     def verdict(self) -> str:
-        """How the ratio stands to the goal."""
+        """The ratio compared with the target."""
         if self.ratio is None:
             return "not measured"
-        if self.ratio >= self.goal.goal:
-            return "goal reached"
-        if self.ratio >= self.goal.first:
-            return "reached"
-        return "two thirds of it" if self.ratio >= self.goal.first * 2 / 3 else "below two thirds"
+        if self.ratio >= self.target.aim:
+            return "target reached"
+        if self.ratio >= self.target.minimum:
+            return "minimum reached"
+        return "two thirds of the minimum" if self.ratio >= self.target.minimum * 2 / 3 else "below two thirds"
 
     def to_json(self) -> dict[str, Any]:
-        """The row as JSON knows it."""
-        goal = self.goal
+        """The row, for JSON."""
+        target = self.target
         return {
-            "case": goal.name,
-            "at_least": goal.first,
-            "goal": goal.goal,
+            "case": target.name,
+            "at_least": target.minimum,
+            "target": target.aim,
             "ratio": self.ratio,
             "verdict": self.verdict,
         }
 
 
 def rows_of(measurements: Measurements, learning: Learning) -> list[Row]:
-    """What a run says about each goal. A figure of another run or machine has no part in it."""
-    return [Row(goal, goal.measure(measurements, learning)) for goal in GOALS]
+    """What a run measured of each target; nothing comes from another run or machine."""
+    return [Row(target, target.measure(measurements, learning)) for target in TARGETS]
 
 
 def median_seconds(learned: Sequence[Learned]) -> float | None:
-    """Seconds until the goal, the median of the seeds; None if it was not reached by all of them."""
+    """Seconds until the target return, the median of the seeds; None if a seed did not reach it."""
     if not learned or not all(run.reached for run in learned):
         return None
     return statistics.median(run.seconds for run in learned)
 
 
 def _rates(case: Case, other: Case) -> Callable[[Measurements, Learning], float | None]:
-    """The agent-steps a second of a case, in those of another one."""
+    """The agent-steps a second of a case, divided by those of another one."""
 
     def measure(measurements: Measurements, _: Learning) -> float | None:
         return _ratio(measurements.rate(case), measurements.rate(other))
@@ -116,26 +117,26 @@ def _collects(layout: Layout) -> Callable[[Measurements, Learning], float | None
     return _rates(Case("ppo", many), Case("ppo", World(1, "arenas", game="cartpole")))
 
 
-GOALS = (
-    Goal("1 agent: parallel_env.step against the rival's step", 3, 4, _against_rival(1, "parallel")),
-    Goal("16 agents of one worker, vector form, against the rival", 3, 4, _against_rival(16, "vector")),
-    Goal("64 agents, vector form, against the rival", 4, 5, _against_rival(64, "vector")),
-    Goal("256 agents, vector form, against the rival", 5, 6, _against_rival(256, "vector")),
-    Goal("256 agents, vector form: share of the ceiling", 0.70, 0.85, _share, is_share=True),
-    Goal(
+TARGETS = (
+    Target("1 agent: parallel_env.step against the rival's step", 3, 4, _against_rival(1, "parallel")),
+    Target("16 agents of one worker, vector form, against the rival", 3, 4, _against_rival(16, "vector")),
+    Target("64 agents, vector form, against the rival", 4, 5, _against_rival(64, "vector")),
+    Target("256 agents, vector form, against the rival", 5, 6, _against_rival(256, "vector")),
+    Target("256 agents, vector form: share of the ceiling", 0.70, 0.85, _share, is_share=True),
+    Target(
         "1,024 agents against 256, vector form, agent-steps/s",
         1,
         1,
         _rates(Case("vector", World(1024)), Case("vector", World(256))),
     ),
-    Goal(
+    Target(
         "2 workers against 1, 256 agents each, vector form",
         1.5,
         1.8,
         _rates(Case("vector", World(256, workers=2)), Case("vector", World(256))),
     ),
-    Goal("cartpole, 16 arenas against 1, stable-baselines3 collects", 4, 8, _collects("separate")),
-    Goal("the same with layout shared", 4, 8, _collects("shared")),
-    Goal("PPO to a mean return of 240, 16 agents, against the rival", 1.5, 2, _learns_faster),
+    Target("cartpole, 16 arenas against 1, stable-baselines3 collects", 4, 8, _collects("separate")),
+    Target("the same with layout shared", 4, 8, _collects("shared")),
+    Target("PPO to a mean return of 240, 16 agents, against the rival", 1.5, 2, _learns_faster),
 )
-"""The rows of the project's table of goals; where it names no form, the vector form."""
+"""The rows of the table of ratios."""

@@ -1,9 +1,9 @@
 class_name CartPole
 extends Node
-## A CartPole of plain GDScript, without bodies: the equations of Barto, Sutton and Anderson (1983),
+## A CartPole in GDScript, without bodies: the equations of Barto, Sutton and Anderson (1983),
 ## integrated by Euler's method as in Gymnasium's CartPole.
 ##
-## It has all methods of an agent but get_observation: see [NumberCart] and [PictureCart].
+## It lacks get_observation: see [NumberCart] and [PictureCart].
 
 ## Forces and masses, in newtons, kilograms, metres and seconds.
 const FORCE := 10.0
@@ -13,15 +13,15 @@ const POLE_MASS := 0.1
 const MASS := CART_MASS + POLE_MASS
 const HALF_LENGTH := 0.5
 const SECONDS := 0.02
-## Beyond this angle, in radians, the pole has fallen.
+## The angle in radians beyond which the pole has fallen.
 const MAX_ANGLE := 12.0 * PI / 180.0
-## Beyond this distance from the middle, in metres, the cart has left the track.
+## The distance from the middle, in metres, beyond which the cart has left the track.
 const MAX_POSITION := 2.4
-## An episode is cut off after so many steps.
+## The steps after which an episode is truncated.
 const MAX_STEPS := 250
 
-## Whether an episode ends when the pole has fallen. If not, all episodes last as long as they may,
-## so that every agent takes part in every step, whatever it does.
+## Whether an episode ends when the pole has fallen. If not, every episode has MAX_STEPS steps, so
+## that every agent acts in every step.
 var falls := true
 
 var _random := RandomNumberGenerator.new()
@@ -71,7 +71,7 @@ func is_done() -> bool:
 	return absf(_angle) > _max_angle or absf(_position) > _max_position
 
 
-## The time is over.
+## The episode has had all its steps.
 func is_truncated() -> bool:
 	return _steps >= MAX_STEPS
 
@@ -86,7 +86,7 @@ func reset() -> void:
 	_steps = 0
 
 
-## Makes the next episodes repeatable.
+## Seeds the next episodes.
 func set_seed(value: int) -> void:
 	_random.seed = value
 

@@ -1,14 +1,14 @@
 class_name Carts
 extends Node
-## The root of the benchmark's scene: so many carts.
+## The root of the benchmark's scene: adds the carts.
 ##
 ## `godot-marl bench` writes a scene for each of its cases, with these properties set.
 
-## How many agents there are.
+## How many carts there are.
 @export var agents := 1
 ## How many numbers an observation has, at least 4.
 @export var numbers := 4
-## Whether an observation is a picture instead.
+## Whether an observation is an image instead.
 @export var pictures := false
 ## Whether an episode ends when the pole has fallen; see [member CartPole.falls].
 @export var falls := true

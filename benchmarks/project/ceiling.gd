@@ -1,23 +1,23 @@
 extends Node
-## Drives the carts as a bridge does, with no Python at all: the most that any bridge can reach.
+## Steps the carts as a bridge does, but without Python: the most that a bridge can reach.
 ##
-## In each physics frame, before all other nodes, it gathers what every agent sees, has earned and
-## whether it ended, in packed arrays; it resets those that ended, and gives every agent an action.
-## After [member seconds] it prints one line of JSON and quits.
+## In each physics frame, before all other nodes, it appends the observation, the reward and the end
+## of each agent to packed arrays, resets the agents that ended, and gives each agent an action.
+## After [member seconds] it prints a line of JSON and quits.
 
 const _ACTION: Array = [1]
 # Frames before the clock starts.
 const _WARM_UP := 20
-# How many of the frames' times are printed, evenly spread.
+# How many frame times are printed, evenly spread.
 const _SAMPLES := 1000
 
-## How many arenas there are, each in a SubViewport as the bridge's copies are.
+## How many arenas there are, each in a SubViewport as those of the bridge.
 @export var arenas := 1
 ## Properties of each arena; see [Carts].
 @export var agents := 1
 @export var numbers := 4
 @export var pictures := false
-## For how long to measure.
+## How long to measure.
 @export var seconds := 1.0
 
 var _number_carts: Array[NumberCart] = []
@@ -50,13 +50,13 @@ func _physics_process(_delta: float) -> void:
 	_rewards.clear()
 	_dones.clear()
 	if pictures:
-		_drive_pictures()
+		_step_pictures()
 	else:
-		_drive_numbers()
+		_step_numbers()
 
 
-# Twice almost the same, as a common method would have to call by name what is called directly here.
-func _drive_numbers() -> void:
+# Almost the same as below: a common method would need dynamic calls, which are slower.
+func _step_numbers() -> void:
 	_observations.clear()
 	for cart in _number_carts:
 		_observations.append_array(cart.get_observation())
@@ -68,7 +68,7 @@ func _drive_numbers() -> void:
 		cart.apply_action(_ACTION)
 
 
-func _drive_pictures() -> void:
+func _step_pictures() -> void:
 	_bytes.clear()
 	for cart in _picture_carts:
 		_bytes.append_array(cart.get_observation())
@@ -107,12 +107,12 @@ func _report() -> void:
 	var durations := PackedFloat64Array()
 	for i in range(1, steps, maxi(1, ceili(float(steps) / _SAMPLES))):
 		durations.append(float(_times[i] - _times[i - 1]))
-	var figures := {
+	var timing := {
 		"steps": steps,
 		"agent_steps": steps * arenas * agents,
 		"seconds": float(_times[-1] - _begin) / 1e6,
 		"durations_us": durations,
 	}
-	print(JSON.stringify(figures))
+	print(JSON.stringify(timing))
 	set_physics_process(false)
 	get_tree().quit()

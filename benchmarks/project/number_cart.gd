@@ -1,6 +1,6 @@
 class_name NumberCart
 extends CartPole
-## A [CartPole] that sees numbers: position, speed, angle, angular speed, and zeros.
+## A [CartPole] that observes numbers: position, speed, angle, angular speed, and zeros.
 
 ## How many numbers an observation has, at least 4.
 var numbers := 4

@@ -1,8 +1,8 @@
 class_name PictureCart
 extends CartPole
-## A [CartPole] that sees a picture: a black square with a white dot where the cart is.
+## A [CartPole] that observes an image: black, with a white dot at the position of the cart.
 
-## Pixels of a side.
+## Width and height in pixels.
 const SIDE := 84
 const CHANNELS := 3
 

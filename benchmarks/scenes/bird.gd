@@ -1,12 +1,12 @@
 class_name Bird
 extends Node
-## An agent of [Flock]: it lives for a random time, and then either ends or is gone.
+## An agent of [Flock]: after a random time it either ends or leaves the tree.
 
-## What it sees: its age, and how old it will get.
+## Its age, and the age at which it ends.
 const OBSERVATION_SPACE: Dictionary = {
 	"type": "box", "shape": [2], "dtype": "float32", "low": 0.0, "high": 1000.0
 }
-## What it can do: nothing, or grow older by two.
+## Grow older by one or by two.
 const ACTION_SPACE: Dictionary = {"type": "discrete", "n": 2, "start": 0}
 
 var _random := RandomNumberGenerator.new()
@@ -16,7 +16,7 @@ var _span := 0
 
 func apply_action(action: Array) -> void:
 	_age += 1 + int(action[0])
-	# Half of them leave the tree, the others stay and say that they are done.
+	# Half of them leave the tree; the others stay, and is_done() is true.
 	if _age >= _span and _span % 2 == 0:
 		queue_free()
 

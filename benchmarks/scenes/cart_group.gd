@@ -1,21 +1,21 @@
 class_name CartGroup
 extends Node
-## Many CartPoles in one node: what [NumberCart] does, with one packed array for all of them.
+## Many CartPoles in one node: what [NumberCart] does, with a packed array for all of them.
 
-# The equations of CartPole, with what does not change multiplied out.
+# Constant factors of the equations of CartPole.
 const _PUSH := CartPole.FORCE / CartPole.MASS
 const _ARM := CartPole.POLE_MASS * CartPole.HALF_LENGTH / CartPole.MASS
 const _LEVER := CartPole.HALF_LENGTH * 4.0 / 3.0
 const _ARM_HALF := CartPole.HALF_LENGTH * CartPole.POLE_MASS / CartPole.MASS
 
-## How many there are.
+## How many agents there are.
 @export var agents := 256
 ## Whether an episode ends when the pole has fallen; see [member CartPole.falls].
 @export var falls := true
 
 var _random := RandomNumberGenerator.new()
 var _actions := PackedInt64Array()
-# Of each cart position, speed, angle and angular speed.
+# Position, speed, angle and angular speed of each cart.
 var _states := PackedVector4Array()
 var _rewards := PackedFloat64Array()
 var _done := PackedByteArray()
@@ -38,7 +38,7 @@ func _ready() -> void:
 
 
 func _physics_process(_delta: float) -> void:
-	# Local variables and few operations: this loop is most of what a step costs.
+	# Local variables and few operations: this loop takes most of the time of a step.
 	var states := _states
 	var actions := _actions
 	var max_angle := _max_angle
@@ -60,7 +60,7 @@ func _physics_process(_delta: float) -> void:
 	_steps += 1
 
 
-## How many agents this node is.
+## How many agents this node has.
 func get_agent_count() -> int:
 	return agents
 
@@ -85,7 +85,7 @@ func is_done() -> PackedByteArray:
 	return _done
 
 
-## The time is over.
+## The episodes have had all their steps.
 func is_truncated() -> PackedByteArray:
 	_truncated.fill(1 if _steps >= CartPole.MAX_STEPS else 0)
 	return _truncated
@@ -100,7 +100,7 @@ func reset() -> void:
 	_steps = 0
 
 
-## Makes the next episodes repeatable.
+## Seeds the next episodes.
 func set_seed(value: int) -> void:
 	_random.seed = value
 

@@ -1,10 +1,10 @@
 class_name Flock
 extends Node
-## The root of the scene of [code]godot-marl bench --soak[/code]: birds come and go in mid-episode.
+## The root of a scene of [code]godot-marl bench --soak[/code]: birds come and leave in mid-episode.
 
-## How many birds there are at the beginning of an episode.
+## How many birds an episode begins with.
 const AT_FIRST := 4
-## How many may come later.
+## How many birds may come later.
 const MOST := 12
 
 var _chance := 0.1
@@ -21,7 +21,7 @@ func _physics_process(_delta: float) -> void:
 		_hatch()
 
 
-## Begins with new birds.
+## Replaces all birds.
 func reset_arena() -> void:
 	for child in get_children():
 		if child is Bird:
@@ -29,7 +29,7 @@ func reset_arena() -> void:
 	_fill()
 
 
-## Takes "chance", how likely a birth is in a frame.
+## Accepts "chance", the probability of a birth in a frame.
 func set_options(options: Dictionary) -> Array:
 	_chance = options.get("chance", 0.1)
 	return options.keys().filter(func(key: Variant) -> bool: return key != "chance")

@@ -11,7 +11,7 @@ STEPS, ROLLOUT, REFRESH, GAMES = 20_000, 1024, 4, 50  # an opponent stays for RE
 
 
 class OnePlayer(gymnasium.Env):
-    """Connect Four as one of the two sees it, in a random seat. Without an opponent the other moves at random."""
+    """Connect Four for one player, red or gold at random. Without an opponent, the other player moves at random."""
 
     def __init__(self):
         self.game, self.opponent = connect_four_v0.env(), None
@@ -21,7 +21,7 @@ class OnePlayer(gymnasium.Env):
     def reset(self, seed=None, options=None):
         super().reset(seed=seed)
         self.game.reset(seed=seed, options=options)
-        self.seat = self.np_random.choice(self.game.agents)
+        self.player = self.np_random.choice(self.game.agents)
         return self.answer()[0], {}
 
     def step(self, action):
@@ -29,23 +29,23 @@ class OnePlayer(gymnasium.Env):
         return self.answer()
 
     def answer(self):
-        """Let the other move where it is its turn, and say what came of it."""
-        if (other := self.game.agent_selection) != self.seat and not self.game.terminations[other]:
+        """Play the other player's move if it has the turn, and return what the step returns."""
+        if (other := self.game.agent_selection) != self.player and not self.game.terminations[other]:
             view, past = self.game.observe(other), self.opponent
             mask = view["action_mask"]
             action = past.predict(view["observation"], action_masks=mask)[0] if past else self.action_space.sample(mask)
             self.game.step(action)
-        observation = self.game.observe(self.seat)["observation"]
-        return observation, self.game.rewards[self.seat], self.game.terminations[self.seat], False, {}
+        observation = self.game.observe(self.player)["observation"]
+        return observation, self.game.rewards[self.player], self.game.terminations[self.player], False, {}
 
-    def action_masks(self):  # MaskablePPO asks for it before each move
-        return self.game.observe(self.seat)["action_mask"]
+    def action_masks(self):  # MaskablePPO calls it before each move
+        return self.game.observe(self.player)["action_mask"]
 
 
 @click.command(help=__doc__)
 @click.option("--steps", default=STEPS, show_default=True, help="Steps of the training.")
 def main(steps: int) -> None:
-    """Train, play against a random player, and say what came out."""
+    """Train, play against a random player, and print the result."""
     env = OnePlayer()
     rollout = min(ROLLOUT, steps // (2 * REFRESH))
     model, env.opponent = (MaskablePPO("MlpPolicy", env, n_steps=rollout, seed=1, device="cpu") for _ in range(2))

@@ -14,14 +14,12 @@ SEED = 1
 
 
 def make_config(runners: int, batch: int) -> PPOConfig:
-    """Each environment runner, wherever Ray puts it, plays a game of its own."""
+    """Each environment runner plays its own game, on any machine of the cluster."""
     rllib.register("tag", tag_v0.parallel_env)
     return (
         PPOConfig()
         .environment("tag")
-        .multi_agent(
-            **rllib.multi_agent("tag")
-        )  # the scene says that there are "chaser" and "runner", and who is which
+        .multi_agent(**rllib.multi_agent("tag"))  # the scene declares the policies "chaser" and "runner"
         .env_runners(num_env_runners=runners)
         .fault_tolerance(restart_failed_env_runners=True)
         .training(train_batch_size_per_learner=batch, minibatch_size=min(batch, 256), num_epochs=6)
@@ -32,10 +30,10 @@ def make_config(runners: int, batch: int) -> PPOConfig:
 
 @click.command(help=__doc__)
 @click.option("--steps", default=STEPS, show_default=True, help="Steps of the training.")
-@click.option("--runners", default=RUNNERS, show_default=True, help="How many games run at a time, on all machines.")
+@click.option("--runners", default=RUNNERS, show_default=True, help="Games at once, on all machines together.")
 def main(steps: int, runners: int) -> None:
-    """Train, and say after each batch how both do."""
-    ray.init()  # RAY_ADDRESS says which cluster; without it, this machine is one
+    """Train, and print the mean returns of both policies after each batch."""
+    ray.init()  # RAY_ADDRESS names the cluster; the default is this machine alone
     algorithm = make_config(runners, min(BATCH, steps)).build_algo()
     done = 0
     while done < steps:

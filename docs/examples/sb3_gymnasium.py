@@ -6,8 +6,8 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
 
-import godot_marl  # noqa: F401 - it tells Gymnasium about "godot_marl/Godot-v0"
-from godot_marl.addon import prepare_example
+import godot_marl  # noqa: F401 - it registers "godot_marl/Godot-v0" with Gymnasium
+from godot_marl.assets.install import prepare_example
 
 STEPS = 40_000
 EPISODES = 5
@@ -15,7 +15,7 @@ SEED = 1
 
 
 def make_env() -> gymnasium.Env:
-    """CartPole, cut off after 250 steps. Put the folder of your own project in place of the example's."""
+    """CartPole, truncated after 250 steps. Replace the example's folder by that of your own project."""
     env = gymnasium.make("godot_marl/Godot-v0", game=prepare_example("cartpole"), max_episode_steps=250)
     return Monitor(env)  # counts returns and lengths
 
@@ -23,7 +23,7 @@ def make_env() -> gymnasium.Env:
 @click.command(help=__doc__)
 @click.option("--steps", default=STEPS, show_default=True, help="Steps of the training.")
 def main(steps: int) -> None:
-    """Train, evaluate, and say what came out."""
+    """Train, evaluate, and print the result."""
     env = make_env()
     model = PPO("MlpPolicy", env, n_steps=min(steps, 2048), seed=SEED, device="cpu")
     model.learn(steps)

@@ -15,14 +15,14 @@ SEED = 1
 
 
 def make_vector(padding: str) -> VecEnv:
-    """A row for each cart of each game, in the form that stable-baselines3 wants."""
+    """A row for each cart of each game, in the form that stable-baselines3 needs."""
     carts = cartpole_v0.parallel_env(scene=SCENE)
-    # One pole falls before another, but a vector has all rows in every step. Both of these fill the rows of carts that
-    # have ended. black_death_v3 does not tell PPO when a cart ended and what it saw last; pad_agents does.
+    # Poles fall at different times, but a vector has all rows in every step. Both wrappers fill the rows of carts that
+    # have ended. Only pad_agents reports to PPO when a cart ended and what it observed last.
     carts = pad_agents(carts) if padding == "ours" else supersuit.black_death_v3(carts)
     game = supersuit.pettingzoo_env_to_vec_env_v1(carts)
     vector = supersuit.concat_vec_envs_v1(game, GAMES, base_class="stable_baselines3")
-    game.close()  # it was the template: the vector plays copies of it
+    game.close()  # it was only the template: the vector plays copies of it
     # PPO(seed=...) calls a method that SuperSuit's vectors do not have.
     vector.venv.seed = lambda seed: vector.venv.reset(seed=seed)
     return vector
@@ -46,7 +46,7 @@ def play(model: PPO) -> dict[str, float]:
 @click.option("--steps", default=STEPS, show_default=True, help="Steps of the training.")
 @click.option("--padding", type=click.Choice(["ours", "supersuit"]), default="ours", show_default=True)
 def main(steps: int, padding: str) -> None:
-    """Train, play, and say what came out."""
+    """Train, play, and print the result."""
     vector = make_vector(padding)
     model = PPO("MlpPolicy", vector, n_steps=min(steps // vector.num_envs, 1024), seed=SEED, device="cpu")
     model.learn(steps)

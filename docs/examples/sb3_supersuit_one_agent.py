@@ -1,4 +1,4 @@
-"""One agent through SuperSuit: several games at a time for stable-baselines3's PPO."""
+"""One agent through SuperSuit: several games at once for stable-baselines3's PPO."""
 
 import click
 import supersuit
@@ -14,11 +14,11 @@ SEED = 1
 
 
 def make_vector() -> VecEnv:
-    """A row for each game, in the form that stable-baselines3 wants."""
-    # pad_agents says where the time limit cut an episode off, which SuperSuit alone does not tell PPO.
+    """A row for each game, in the form that stable-baselines3 needs."""
+    # pad_agents reports to PPO that the time limit truncated an episode; SuperSuit alone does not.
     one = supersuit.pettingzoo_env_to_vec_env_v1(pad_agents(cartpole_v0.parallel_env()))
     vector = supersuit.concat_vec_envs_v1(one, GAMES, base_class="stable_baselines3")
-    one.close()  # it was the template: the vector plays copies of it
+    one.close()  # it was only the template: the vector plays copies of it
     # PPO(seed=...) calls a method that SuperSuit's vectors do not have.
     vector.venv.seed = lambda seed: vector.venv.reset(seed=seed)
     return vector
@@ -40,7 +40,7 @@ def play(model: PPO) -> float:
 @click.command(help=__doc__)
 @click.option("--steps", default=STEPS, show_default=True, help="Steps of the training.")
 def main(steps: int) -> None:
-    """Train, play, and say what came out."""
+    """Train, play, and print the result."""
     vector = make_vector()
     model = PPO("MlpPolicy", vector, n_steps=min(steps // GAMES, 1024), seed=SEED, device="cpu")
     model.learn(steps)

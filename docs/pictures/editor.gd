@@ -2,7 +2,7 @@
 extends EditorPlugin
 ## Shows a scene in the editor with one node selected, takes a picture of the editor, and quits.
 
-# Importing, the preview of a scene and the docks settle within these frames.
+# Importing, the preview of a scene and the docks are finished after this many frames.
 const _FRAMES := 90
 
 
@@ -21,7 +21,7 @@ func _work() -> void:
 		await get_tree().process_frame
 		root = EditorInterface.get_edited_scene_root()
 	EditorInterface.set_main_screen_editor("3D")
-	# The view's camera goes back to its place in every frame: be the last.
+	# The view resets its camera in every frame, so move it as late as possible.
 	RenderingServer.frame_pre_draw.connect(_look.bind(root.get_node("Camera")))
 	var bridge := root.get_node("MarlBridge")
 	EditorInterface.get_selection().clear()

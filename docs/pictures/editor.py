@@ -1,4 +1,4 @@
-"""Takes the pictures of the editor: opens an example in the real one, on a virtual display, and selects its bridge."""
+"""Takes the pictures of the editor: opens an example in it on a virtual display, and selects the example's bridge."""
 
 import os
 import shutil
@@ -10,9 +10,9 @@ import click
 from PIL import Image
 from pyvirtualdisplay.display import Display
 
-from godot_marl.addon import install_addon
+from godot_marl.assets.install import install_addon
+from godot_marl.assets.paths import example_folder
 from godot_marl.engine import find_engine
-from godot_marl.resources import example_folder
 
 HERE = Path(__file__).parent
 SIZE = (1600, 900)
@@ -59,14 +59,14 @@ def main(file: Path, example: str, scene: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         project = prepare(folder, example)
-        # As a user: the first time the editor imports, the second time the plugins are there.
+        # The first start imports the project; the plugins can be enabled only in the second one.
         edit(project, folder / "home", "--quit")
         with (project / "project.godot").open("a") as settings:
             settings.write(PLUGINS)
         taken = folder / "editor.png"
         edit(project, folder / "home", PICTURE_SCENE=f"res://{scene}", PICTURE_FILE=str(taken))
         with Image.open(taken) as image:
-            # A palette makes it several times as small.
+            # A palette makes the file several times smaller.
             image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
 
 

@@ -1,8 +1,8 @@
 extends Node3D
-## Turns the cart's wheels, its children, as far as the cart has moved. It is for the eye alone.
+## Turns the cart's wheels, its children, as far as the cart has moved. It only affects images.
 ##
-## It acts right before each picture, from nothing but the cart's position: a picture shows the
-## state that it was taken in, and without a display this costs nothing.
+## It runs right before each image, and depends only on the cart's position: an image shows the
+## state at that moment, and without a display this costs nothing.
 
 ## The wheels' radius in metres.
 @export var radius := 1.0

@@ -3,13 +3,13 @@ extends Node3D
 ## The agent of CartPole: a cart on a track, and a pole on a hinge that must not fall over.
 ##
 ## The bodies are its children: [code]Body[/code] (the cart), [code]Pole[/code], and
-## [code]Hinge[/code] between them. Everything is measured in this node's own frame, so that
-## several carts can stand side by side. An agent needs no base class: the bridge finds it by its
-## methods, and as the node's name is [code]Cart[/code], PettingZoo knows it as [code]cart_0[/code].
+## [code]Hinge[/code] between them. All positions are relative to this node, so that several carts
+## can stand side by side. An agent needs no base class: the bridge finds it by its methods. The
+## node's name is [code]Cart[/code], so its name in PettingZoo is [code]cart_0[/code].
 ## [br][br]
-## As long as no bridge drives the cart, the arrow keys (or A and D) do.
+## As long as no bridge drives the cart, the arrow keys (or A and D) drive it.
 
-## What each push gives to the cart, in newton seconds, once in every physics frame.
+## The impulse of each push, in newton seconds, once in every physics frame.
 const IMPULSE := 2.0
 ## The pole has fallen when it leans further than this, in radians.
 const MAX_ANGLE := PI / 8.0
@@ -41,12 +41,12 @@ var _was_pushed := false
 
 func _physics_process(_delta: float) -> void:
 	if _is_driven:
-		# Its episode is over, while other carts go on: the bridge pushes it no more.
+		# Its episode is over while other carts continue: the bridge does not push it any more.
 		if not _was_pushed and is_done() and not _body.freeze:
 			_stand_still()
 		_was_pushed = false
 		return
-	# Nobody but a person drives the cart: the bridge's first reset ends this.
+	# A person drives the cart until the bridge's first reset.
 	var direction: float = _pressed_direction()
 	if direction != 0.0:
 		_push(direction)
@@ -107,8 +107,8 @@ func get_action_space() -> Dictionary:
 	return MarlSpace.discrete(2)
 
 
-## What the keys say: left or A, right or D. With neither of them (or with both) the cart coasts:
-## it is pushed to and fro, which moves it nowhere on average.
+## The action of the pressed keys: left or A, right or D. With neither of them (or with both) the
+## cart coasts: it is pushed to and fro, which leaves it in place on average.
 func get_human_action() -> Array:
 	var direction: float = _pressed_direction()
 	if direction != 0.0:
@@ -127,8 +127,7 @@ func _push(direction: float) -> void:
 	_body.apply_central_impulse(global_basis.z * (direction * IMPULSE))
 
 
-# The pole turns about x alone. The angle of its own axis keeps its precision near zero, where that
-# of an arc cosine is lost.
+# The pole turns about x only. The angle of its own axis is precise near zero; an arc cosine is not.
 func _pole_angle() -> float:
 	var axis: Vector3 = _pole.basis.y
 	return atan2(axis.z, axis.y)
@@ -149,7 +148,7 @@ func _restart() -> void:
 	_coasted = 0
 
 
-# The node passes its transform on to the physics server only later in the frame: tell it at once.
+# The node sends its transform to the physics server only later in the frame, so send it now.
 func _put_back(body: RigidBody3D, start: Transform3D) -> void:
 	body.freeze = false
 	body.transform = start

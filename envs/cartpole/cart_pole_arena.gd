@@ -1,9 +1,9 @@
 extends Node3D
-## The root of CartPole's arena: it answers the state of the whole arena, which needs no memory of
+## The root of CartPole's arena: it returns the state of the whole arena, which does not depend on
 ## the step before as an agent's observation does.
 
 ## The room that the arena needs beside others in one world, in metres: the carts stand in a row
-## along x, and each has left its track before it comes to the end of this.
+## along x, and the episode of each ends before it reaches the end of this room.
 const SIZE := Vector3(100.0, 20.0, 120.0)
 
 var _carts: Array[CartPole] = []

@@ -1,12 +1,12 @@
 extends Camera3D
-## Follows the cart a part of its way along the track, so that the cart is large in the picture and
-## one can still see where it is. It is for the eye alone.
+## Follows the cart for a part of its way along the track, so that the cart is large in the image
+## and its position is still visible. It only affects images.
 ##
-## Like the wheels it acts right before each picture, from nothing but the cart's position.
+## Like the wheels it runs right before each image, and depends only on the cart's position.
 
-## What to follow.
+## The node to follow.
 @export var target: Node3D
-## How much of the target's way the camera goes along.
+## The share of the target's way that the camera moves.
 @export_range(0.0, 1.0) var share := 0.5
 
 

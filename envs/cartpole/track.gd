@@ -1,10 +1,10 @@
 extends Node3D
-## Puts a tick on the track at every second metre, and a number below every tenth. It is for the eye
-## alone.
+## Puts a tick on the track at every second metre, and a number below every tenth. It only affects
+## images.
 
-## What marks a position.
+## The mesh that marks a position.
 @export var tick_mesh: Mesh
-## What marks a position that has its number below.
+## The mesh that marks a position with a number below.
 @export var long_tick_mesh: Mesh
 ## The colour of the numbers.
 @export var number_color := Color.WHITE

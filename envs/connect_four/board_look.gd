@@ -1,15 +1,15 @@
 extends Node3D
 ## Shows the game: the board, its discs, a mark on the four that won, and above the board a disc of
-## the player whose turn it is. It is for the eye alone.
+## the player who has the turn. It only affects images.
 ##
-## It acts right before each picture, from nothing but the game. Only in a window do the discs fall:
-## a frame for Python shows the state that it was taken in. Without a display nothing is made.
+## It runs right before each image, and depends only on the game. The discs fall only in a window:
+## an image for Python shows the state at that moment. Without a display nothing is created.
 
 const BoardMesh := preload("res://board_mesh.gd")
 const ConnectFour := preload("res://connect_four.gd")
 
 const _GRAVITY := 60.0
-# What is left of the speed of a disc when it hits the one below.
+# The share of its speed that a disc keeps when it hits the one below.
 const _BOUNCE := 0.25
 const _DISC_RADIUS := 0.47
 const _DISC_THICKNESS := 0.2
@@ -24,10 +24,10 @@ const _HOVER_HEIGHT := ConnectFour.ROWS + 0.75
 ## The numbers below the columns.
 @export var number_color := Color.WHITE
 
-# Of each hole, by column and then height.
+# For each hole, by column and then height.
 var _discs: Array[MeshInstance3D] = []
 var _marks: Array[MeshInstance3D] = []
-# How many seconds ago the disc came into the hole.
+# How many seconds ago the disc was dropped into the hole.
 var _ages := PackedFloat32Array()
 var _hovering: MeshInstance3D
 
@@ -115,7 +115,7 @@ func _show_hole(column: int, height: int, bit: int, is_marked: bool) -> void:
 	_marks[hole].force_update_transform()
 
 
-# How far above its place a disc is that began to fall from `start` so many seconds ago.
+# The height above its place of a disc that began to fall from `start` this many seconds ago.
 func _height_of_fall(start: float, seconds: float) -> float:
 	var height: float = start - _GRAVITY / 2.0 * seconds * seconds
 	if height >= 0.0:

@@ -1,10 +1,10 @@
 extends RefCounted
-## Builds the meshes of Connect Four that no primitive has.
+## Builds the meshes of Connect Four for which there is no primitive.
 
 const _SEGMENTS := 48
 const _HOLE_RADIUS := 0.41
 const _HALF_THICKNESS := 0.05
-# How far the plate goes on beyond the holes' squares: to the sides and above, and below.
+# How far the plate extends beyond the holes' squares: to the sides and above, and below.
 const _RIM := 0.12
 const _FOOT := 0.4
 
@@ -74,7 +74,7 @@ static func _add_box(tool: SurfaceTool, rect: Rect2) -> void:
 		)
 
 
-# Where a ray from the middle of a square of size 1 meets its edge.
+# The point where a ray from the middle of a square of size 1 meets its edge.
 static func _on_square(direction: Vector2) -> Vector2:
 	return direction * 0.5 / maxf(absf(direction.x), absf(direction.y))
 
@@ -83,7 +83,7 @@ static func _at(point: Vector2, z: float) -> Vector3:
 	return Vector3(point.x, point.y, z)
 
 
-# Godot draws the side from which the corners go clockwise.
+# Godot draws the side on which the corners are in clockwise order.
 static func _add_quad(tool: SurfaceTool, corners: Array[Vector3], normal: Vector3) -> void:
 	var turned: Vector3 = (corners[1] - corners[0]).cross(corners[2] - corners[0])
 	var order: Array[int] = [0, 1, 2, 0, 2, 3]

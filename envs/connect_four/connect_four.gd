@@ -1,19 +1,19 @@
 extends Node3D
 ## The root of Connect Four's arena: the board and the rules.
 ##
-## The rules are whole numbers alone. The discs of a player are the bits of one number: bit
+## The rules use integers only. The discs of a player are the bits of one number: bit
 ## [code]7 * column + height[/code], where height 0 is the lowest hole. A seventh bit above each
 ## column stays 0, so that shifted bits of one column never meet those of the next.
 ## [br][br]
-## [code]BoardLook[/code] shows what is here, and [code]Keyboard[/code] hears what people press.
+## [code]BoardLook[/code] shows the game, and [code]Keyboard[/code] reads the keys of people.
 
 ## How many columns the board has.
 const COLUMNS := 7
 ## How many rows the board has.
 const ROWS := 6
-## How many discs fit in.
+## How many discs the board holds.
 const HOLES := COLUMNS * ROWS
-## How many numbers show the board: two for every hole.
+## How many numbers describe the board: two for every hole.
 const BOARD_SIZE := 2 * HOLES
 ## How many numbers an observation has: the board, and three for every column.
 const VIEW_SIZE := BOARD_SIZE + 3 * COLUMNS
@@ -23,7 +23,7 @@ const COLUMN_BITS := 7
 # From one disc of a line to the next: upright, to the right, and both diagonals.
 const _DIRECTIONS: Array[int] = [1, 7, 6, 8]
 
-## The player whose turn it is: 0 or 1. When the game is over, the one who made the last move.
+## The player who has the turn: 0 or 1. When the game is over, the one who made the last move.
 var turn := 0
 ## How many discs are in the board.
 var disc_count := 0
@@ -31,13 +31,13 @@ var disc_count := 0
 var is_over := false
 ## The player who won, or -1.
 var winner := -1
-## Whether the game's methods are called by the bridge, and people are asked by it alone.
+## Whether the bridge drives the game; people then play only through the bridge.
 var is_driven := false
 
 var _discs := PackedInt64Array([0, 0])
 var _heights := PackedByteArray()
 var _open_columns := PackedByteArray()
-# The board as each player sees it; both are kept up to date, as both are asked after every move.
+# The board as each player sees it; the bridge reads both after every move.
 var _views: Array[PackedFloat32Array] = []
 var _rewards := PackedFloat64Array([0.0, 0.0])
 
@@ -116,24 +116,24 @@ func height_of(column: int) -> int:
 	return _heights[column]
 
 
-## What [param player] sees. For each hole, row by row from the top, whether a disc of the player's
-## own is there, and whether one of the other's is. Then for each column whether a disc there would
-## win, whether one of the other's would, and whether the other's would on top of it.
+## The observation of [param player]. For each hole, row by row from the top: whether the player's
+## own disc is there, and whether the other's is. Then for each column: whether an own disc there
+## would win, whether the other's would, and whether the other's would on top of it.
 func view_of(player: int) -> PackedFloat32Array:
 	return _views[player]
 
 
-## What the last move earned [param player].
+## The reward of [param player] for the last move.
 func reward_of(player: int) -> float:
 	return _rewards[player]
 
 
-## For each column 1, or 0 if it is full.
+## 1 for each column, or 0 if it is full.
 func get_open_columns() -> PackedByteArray:
 	return _open_columns
 
 
-## The board as player 0 sees it, and whose turn it is.
+## The board as player 0 sees it, and the player who has the turn.
 func get_state() -> PackedFloat32Array:
 	var state: PackedFloat32Array = _views[0].slice(0, BOARD_SIZE)
 	state.append(turn)
@@ -159,7 +159,7 @@ func _drop(player: int, column: int) -> void:
 		_look_ahead(viewer)
 
 
-# One move ahead, that is: so a small network need not learn the 69 lines before it can play.
+# Looks one move ahead, so that a small network need not learn the 69 lines before it can play.
 func _look_ahead(player: int) -> void:
 	var own: int = _discs[player]
 	var other: int = _discs[1 - player]

@@ -1,15 +1,15 @@
 extends Node
 ## The keys 1 to 7 choose a column. Each key press is one move.
 ##
-## Without a bridge two people share the keyboard: a move is made at once, and when the game is
-## over the next key begins another one. With a bridge, which asks the players, a key press is kept
-## until it is asked for or somebody has moved. It hears keys while the tree is paused, too: that is
-## how a window waits for a person.
+## Without a bridge two people share the keyboard: each key press is a move at once, and when the
+## game is over the next key begins another one. With a bridge, a key press is kept until the bridge
+## requests the action or a player has moved. It also gets keys while the tree is paused:
+## that is how a window waits for a person.
 
 const ConnectFour := preload("res://connect_four.gd")
 
 var _column := -1
-# The move that was awaited when the key was pressed.
+# The number of the next move when the key was pressed.
 var _awaited := 0
 
 @onready var _game: ConnectFour = get_parent()
@@ -22,7 +22,7 @@ func _unhandled_key_input(event: InputEvent) -> void:
 	if not _game.is_driven and _game.is_over:
 		_game.start_game()
 		return
-	# By its label, or else by its place: French keyboards have the digits on the shifted keys.
+	# By its label, or else by its place: French keyboards have the digits on shifted keys.
 	var column: int = column_of(key.keycode)
 	if column < 0:
 		column = column_of(key.physical_keycode)
@@ -35,14 +35,14 @@ func _unhandled_key_input(event: InputEvent) -> void:
 		_game.play(_game.turn, column)
 
 
-## The column that was chosen for the move that comes next, once; -1 if none was.
+## The column that was chosen for the next move, returned only once; -1 if there is none.
 func take_column() -> int:
 	var column: int = _column if _awaited == _game.disc_count else -1
 	_column = -1
 	return column
 
 
-## The column of a key of the keyboard or its number pad; -1 if it is none.
+## The column of a key of the keyboard or its number pad; -1 for any other key.
 static func column_of(key: Key) -> int:
 	if key >= KEY_1 and key <= KEY_7:
 		return key - KEY_1

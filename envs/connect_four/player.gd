@@ -2,12 +2,12 @@ extends Node
 ## An agent of Connect Four: one of the two players, who take turns.
 ##
 ## An agent needs no base class: the bridge finds it by its methods. All rules are in its parent,
-## [code]connect_four.gd[/code]. Nothing here is random, so there is no seed to take.
+## [code]connect_four.gd[/code]. Nothing is random, so it needs no seed.
 
 const ConnectFour := preload("res://connect_four.gd")
 const Keyboard := preload("res://keyboard.gd")
 
-## Which of the two it is: 0 begins.
+## The number of the player: 0 begins.
 @export_range(0, 1) var index := 0
 
 @onready var _game: ConnectFour = get_parent()
@@ -15,7 +15,7 @@ const Keyboard := preload("res://keyboard.gd")
 
 
 ## Drops a disc into column [code]action[0][/code]. The bridge calls it in every physics frame of a
-## step: the first call is the move, after it the turn is the other's.
+## step: the first call is the move, after it the other player has the turn.
 func apply_action(action: Array) -> void:
 	_game.play(index, action[0] as int)
 
@@ -46,7 +46,7 @@ func is_turn() -> bool:
 	return _game.turn == index
 
 
-## For each column 1, or 0 if it is full.
+## 1 for each column, or 0 if it is full.
 func get_action_mask() -> PackedByteArray:
 	return _game.get_open_columns()
 
@@ -66,7 +66,7 @@ func get_policy_name() -> String:
 	return "player"
 
 
-## The column whose key was pressed, or nothing until one is. The key of a full column does nothing.
+## The column whose key was pressed, or an empty Array. The key of a full column does nothing.
 func get_human_action() -> Array:
 	var column: int = _keyboard.take_column()
 	return [] if column < 0 else [column]

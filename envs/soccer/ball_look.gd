@@ -1,9 +1,9 @@
 extends Node3D
-## Rolls the ball. It is for the eye alone.
+## Rolls the ball. It only affects images.
 ##
-## It acts right before each picture, from nothing but the ball's position: a picture shows the
-## state that it was taken in, and without a display this costs nothing. For that it is top-level:
-## the body's moves do not reach it by themselves.
+## It runs right before each image, and depends only on the ball's position: an image shows the
+## state at that moment, and without a display this costs nothing. The node is top-level, so that it
+## does not follow the body by itself.
 
 ## The ball's radius in metres.
 @export var radius := 0.35

@@ -1,5 +1,5 @@
 extends Node
-## Lets a person play with the keyboard as long as no bridge drives the game: the person is the
+## Lets a person play with the keyboard as long as no bridge drives the game. The person is the
 ## first red player, a simple rule moves the three others.
 ##
 ## After a goal, or when the time is up, the next kick-off follows.
@@ -21,8 +21,8 @@ func _physics_process(_delta: float) -> void:
 		player.apply_action(player.get_human_action() if player == person else _choose(player))
 
 
-# Whoever of a team is nearer to the ball gets behind it and pushes it on, the other one stays
-# between the ball and the own goal.
+# The player of a team who is nearer to the ball gets behind it and pushes it on; the other
+# one stays between the ball and the own goal.
 func _choose(player: SoccerPlayer) -> Array:
 	var mirror := Vector2(player.side, 1.0)
 	var own := _flat(player.body.position) * mirror

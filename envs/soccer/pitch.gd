@@ -1,9 +1,9 @@
 class_name SoccerPitch
 extends StaticBody3D
-## The field: its measures, and the walls around it, which the ball never leaves.
+## The field: its measures, and the walls around it. The ball never leaves it.
 ##
-## The corners are cut off, so that no ball stays in them. Only the ball gets into the goals: what
-## closes them is for the players alone. All bodies move in one plane, so the height of the walls
+## The corners are cut off, so that no ball stays in them. Only the ball can enter the goals: the
+## walls across them stop only players. All bodies move in one plane, so the height of the walls
 ## does not matter.
 
 ## Half the length (x) and half the width (z) of the field in metres.
@@ -51,7 +51,7 @@ static func outline() -> PackedVector2Array:
 	return whole
 
 
-# Its inner face goes from one point to the other.
+# The inner face of the wall connects the two points.
 func _wall(from: Vector2, to: Vector2) -> CollisionShape3D:
 	var along := to - from
 	var outwards := Vector2(along.y, -along.x).normalized()

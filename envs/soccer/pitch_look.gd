@@ -1,5 +1,5 @@
 extends Node3D
-## Draws the field: the ground, the lines, the goals and the boards around it. For the eye alone.
+## Draws the field: the ground, the lines, the goals and the boards. It only affects images.
 
 const _LINE := 0.07
 const _BOARD := Vector2(0.18, 0.5)
@@ -69,10 +69,10 @@ func _add_board(from: Vector2, to: Vector2, color: Color) -> void:
 	var outwards := Vector2(along.y, -along.x).normalized()
 	var centre := (from + to) / 2.0 + outwards * (_BOARD.x / 2.0)
 	var mesh := BoxMesh.new()
-	# Boards meet at the corners, but those beside a goal end at its posts.
+	# Boards meet at the corners, but boards beside a goal end at its posts.
 	var ends_at_post := is_zero_approx(along.y) and color != board_color
 	var length := along.length() + (0.0 if ends_at_post else _BOARD.x)
-	# Those of the goals are lower, so that it is clear which is in front.
+	# The boards of the goals are lower, so that it is visible which board is in front.
 	var height := _BOARD.y if color == board_color else _BOARD.y - 0.05
 	mesh.size = Vector3(length, height, _BOARD.x)
 	var board := _add_mesh(mesh, color)

@@ -1,11 +1,11 @@
 class_name SoccerPlayer
 extends Node3D
-## An agent: a player of one of the two teams, who moves the ball by running into it.
+## An agent: a player of one of the two teams. It moves the ball by running into it.
 ##
-## It sees the field as its own team does: the opponents' goal is ahead, at positive x. For the blue
-## team the field is mirrored (x changes its sign), so one policy can play all four.
+## It sees the field from its own team's side: the opponents' goal is ahead, at positive x. For the
+## blue team the field is mirrored (x changes its sign), so one policy can play all four.
 ## [br][br]
-## Its body is one of four that are all alike: the arena hands them out at each kick-off.
+## Its body is one of four equal ones: the arena assigns them at each kick-off.
 
 ## How fast a player runs, in metres a second.
 const SPEED := 4.0
@@ -13,11 +13,11 @@ const SPEED := 4.0
 const ACCELERATION := 24.0
 ## The ball's velocity is observed as a share of this, in metres a second.
 const BALL_SPEED := 8.0
-## What the team gets when the ball goes from its own goal to the other one, without the goal.
+## The reward of the team for moving the ball from its own goal to the other one, without the goal.
 const TEAM_SHARE := 0.4
-## What a player gets for running up to the ball from as far away as the field is long.
+## The reward of a player for running to the ball from as far away as the field is long.
 const OWN_SHARE := 0.4
-## The directions that the actions choose from: none, ahead, and on around the circle.
+## The direction of each action: none, ahead, and on around the circle.
 const DIRECTIONS: Array[Vector2] = [
 	Vector2(0.0, 0.0),
 	Vector2(1.0, 0.0),
@@ -36,7 +36,7 @@ const _DIAGONAL := sqrt(0.5)
 ## Where its team attacks: 1 for red, towards positive x, -1 for blue.
 @export_enum("Red:1", "Blue:-1") var side := 1
 
-## What it moves: see [method SoccerArena.kick_off].
+## The body that it moves: see [method SoccerArena.kick_off].
 var body: RigidBody3D
 ## The other player of the team.
 var mate: SoccerPlayer
@@ -86,8 +86,8 @@ func get_observation() -> PackedFloat32Array:
 	return values
 
 
-## 1 for a goal of the own team, -1 for one of the others. Besides a little for what brought the
-## ball nearer to their goal, which the others lose, and a little for coming nearer to the ball.
+## 1 for a goal of the own team, -1 for one of the other team. In addition a small reward for moving
+## the ball towards their goal, which they lose, and a small one for coming nearer to the ball.
 func get_reward() -> float:
 	var potential := _potential()
 	var reward := potential - _last_potential
@@ -95,7 +95,7 @@ func get_reward() -> float:
 	return reward + _arena.scoring_side() * side
 
 
-## Whether a goal fell.
+## Whether a team has scored.
 func is_done() -> bool:
 	return _arena.scoring_side() != 0
 
@@ -105,18 +105,18 @@ func is_truncated() -> bool:
 	return _arena.time_left() <= 0.0 and not is_done()
 
 
-## The team that scored, in the step in which it did.
+## The team that scored, in the step in which it scored.
 func get_info() -> Dictionary:
 	return {"scored_by": "red" if _arena.scoring_side() > 0 else "blue"} if is_done() else {}
 
 
-## The kick-off is the same for all: the seed of the first player is taken for it.
+## The kick-off is the same for all, and uses the seed of the first player.
 func set_seed(value: int) -> void:
 	if self == _arena.players[0]:
 		_arena.kick_off(value)
 
 
-## The arena has put everybody in place: see [method set_seed].
+## The arena has put all players in place already: see [method set_seed].
 func reset() -> void:
 	_last_potential = _potential()
 
@@ -132,7 +132,7 @@ func get_observation_space() -> Dictionary:
 	return MarlSpace.box(low, high)
 
 
-## To stay, or one of eight directions.
+## Staying, and eight directions.
 func get_action_space() -> Dictionary:
 	return MarlSpace.discrete(DIRECTIONS.size())
 
@@ -142,7 +142,7 @@ func get_policy_name() -> String:
 	return "player"
 
 
-## What the keys say: the arrows or W, A, S and D, as the camera sees the field.
+## The action of the pressed keys: the arrows or W, A, S and D, as the camera sees the field.
 func get_human_action() -> Array:
 	var right := _pressed(KEY_RIGHT, KEY_D) - _pressed(KEY_LEFT, KEY_A)
 	var down := _pressed(KEY_DOWN, KEY_S) - _pressed(KEY_UP, KEY_W)
@@ -160,7 +160,7 @@ func _pressed(one: Key, other: Key) -> float:
 	return float(Input.is_physical_key_pressed(one) or Input.is_physical_key_pressed(other))
 
 
-# Mirrored, zero would become -0. Adding zero makes it 0 again: both teams see the same bits.
+# A mirrored zero is -0. Adding zero makes it 0 again, so both teams see the same bits.
 func _append(values: PackedFloat32Array, vector: Vector3, unit: float) -> void:
 	values.append(vector.x * side / unit + 0.0)
 	values.append(vector.z / unit)

@@ -1,14 +1,14 @@
 extends Node3D
-## Turns a player's face to the ball, and gives it the team's colour. It is for the eye alone.
+## Turns a player's face to the ball, and gives it the team's colour. It only affects images.
 ##
-## Like the ball it moves right before each picture, from nothing but the places of the two.
+## Like the ball it moves right before each image, and depends only on the places of the two.
 
 ## How far below the body's centre the ground is, in metres.
 @export var height := 0.35
 
-## What red players wear.
+## The material of red players.
 @export var red: Material
-## What blue players wear.
+## The material of blue players.
 @export var blue: Material
 ## The parts in the team's colour.
 @export var parts: Array[MeshInstance3D]

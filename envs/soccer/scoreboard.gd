@@ -1,13 +1,13 @@
 extends Node2D
-## Shows the score and the seconds that are left, on top of the picture. It is for the eye alone.
+## Shows the score and the seconds that are left, on top of the image. It only affects images.
 ##
-## It draws right before each picture, and not in _draw: that comes a frame too late for a picture
+## It draws right before each image, and not in _draw, which comes one frame too late for an image
 ## that is taken at once.
 
 const _SIZE := 30
 const _BASELINE := 44.0
 const _WIDTH := 120.0
-# From the middle of the picture to the middle of each text.
+# From the middle of the image to the middle of each text.
 const _PLACES: Array[float] = [-110.0, 110.0, 0.0]
 
 ## The colours of red's goals, of blue's goals, and of the clock.

@@ -2,23 +2,23 @@ class_name SoccerArena
 extends Node3D
 ## The root of the arena: the ball, the clock, the goals, and the kick-off.
 
-## After so many seconds without a goal the episode is cut off.
+## The episode is truncated after this many seconds without a goal.
 const TIME_LIMIT := 20.0
 
-# The ball may fly out of a squeeze between two players. It is not observed to be faster than this.
+# Two players may squeeze the ball out faster than this. The observed speed is limited to it.
 const _MAX_BALL_SPEED := 24.0
-# How far from the halfway line, and from the middle of the field, players kick off.
+# The distance of players from the halfway line, and from the middle of the field, at the kick-off.
 const _FROM_LINE := Vector2(1.5, 5.5)
 const _FROM_MIDDLE := 3.0
-# The two of a team stand so far apart at least, so that no two bodies touch at the kick-off.
+# The minimum distance of the two players of a team, so that no two bodies touch at the kick-off.
 const _APART := 1.5
 
-## What all run after.
+## The ball of the game.
 @export var ball: RigidBody3D
 ## The two red players, then the two blue ones, each opposite to a red one.
 @export var players: Array[SoccerPlayer]
 
-## The goals of red and of blue, since the game was last started by hand or reset.
+## The goals of red and of blue since the game was last started by hand or reset.
 var score := Vector2i.ZERO
 
 var _random := RandomNumberGenerator.new()
@@ -39,14 +39,14 @@ func _physics_process(_delta: float) -> void:
 	scoring_side()
 
 
-## Python drives the game from now on, nobody plays by hand.
+## Python drives the game from now on, and the keyboard has no effect.
 func reset_arena() -> void:
 	$HandPlay.set_physics_process(false)
 	score = Vector2i.ZERO
 
 
-## 1 when red scored, -1 when blue did, 0 as long as no goal fell. It is a goal when half of the
-## ball is behind the line.
+## 1 when red has scored, -1 when blue has, 0 before a goal. It is a goal when half of the ball is
+## behind the line.
 func scoring_side() -> int:
 	if _scoring_side == 0 and absf(ball.position.x) > SoccerPitch.HALF.x:
 		_scoring_side = 1 if ball.position.x > 0.0 else -1
@@ -54,19 +54,19 @@ func scoring_side() -> int:
 	return _scoring_side
 
 
-## The seconds until the episode is cut off.
+## The seconds until the episode is truncated.
 func time_left() -> float:
 	return maxf(TIME_LIMIT - float(_frames) / Engine.physics_ticks_per_second, 0.0)
 
 
-## The ball's velocity, of which more than 24 metres a second are not shown.
+## The ball's velocity, limited to 24 metres a second.
 func ball_velocity() -> Vector3:
 	return ball.linear_velocity.limit_length(_MAX_BALL_SPEED)
 
 
-## Puts the ball on the halfway line, and everybody in the own half. Blue mirrors red: no team has
-## an advantage. The physics engine looks at one body after the other, which favours some a little:
-## so chance decides which two of the four bodies are red's.
+## Puts the ball on the halfway line, and each player in the own half. Blue mirrors red, so no team
+## has an advantage. The physics engine processes one body after the other, which favours some
+## slightly, so the random numbers decide which two of the four bodies are red's.
 func kick_off(value: int) -> void:
 	_random.seed = value
 	_frames = 0
@@ -118,7 +118,7 @@ func _random_place() -> Vector2:
 	return Vector2(x, _random.randf_range(-_FROM_MIDDLE, _FROM_MIDDLE))
 
 
-# The node passes its transform on to the physics server only later in the frame: tell it at once.
+# The node sends its transform to the physics server only later in the frame, so send it now.
 func _place(body: RigidBody3D, place: Vector2) -> void:
 	body.transform = Transform3D(Basis.IDENTITY, Vector3(place.x, _height, place.y))
 	PhysicsServer3D.body_set_state(

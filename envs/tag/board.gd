@@ -1,8 +1,8 @@
 extends Node2D
-## The floor, its walls and the clock. It is for the eye alone.
+## The floor, its walls and the clock. It only affects images.
 ##
-## The clock is drawn right before each picture, from nothing but the arena's state: a picture shows
-## the state that it was taken in, and without a display this costs nothing.
+## The clock is drawn right before each image, and depends only on the arena's state: an image shows
+## the state at that moment, and without a display this costs nothing.
 
 const _FLOOR_COLOR := Color("e4e8ec")
 const _WALL_COLOR := Color("5c6b85")
@@ -12,7 +12,7 @@ const _TEXT_COLOR := Color("2b406a")
 const _WALL := 8.0
 const _BAR := Rect2(96.0, 27.0, 840.0, 8.0)
 
-# What changes has a canvas item of its own: drawn upon at once, not at the end of the frame.
+# The clock has a separate canvas item, which is drawn at once, not at the end of the frame.
 var _clock := RenderingServer.canvas_item_create()
 
 @onready var _arena: TagArena = get_parent()

@@ -3,16 +3,17 @@ extends TagMover
 
 ## The reward of all chasers when one of them catches the runner.
 const CATCH_REWARD := 1.0
-## The reward for coming nearer to the runner by a [constant TagMover.LENGTH]. It only depends on
-## the distances at the episode's beginning and end, so running to and fro earns nothing.
+## The reward for coming nearer to the runner by one [constant TagMover.LENGTH]. Its sum depends
+## only on the distances at the episode's beginning and end: running to and fro earns nothing.
 const APPROACH_REWARD := 0.25
 
-# Below zero: no observation yet.
+# Below zero before the first observation.
 var _distance := -1.0
 var _approach := 0.0
 
 
-## Itself, its surroundings, the runner, the two fellows (the nearer one first), and the time left.
+## Its own motion, its surroundings, the runner, the two fellows (the nearer one first), and the
+## time left.
 func get_observation() -> PackedFloat32Array:
 	var seen := see_surroundings()
 	var to_runner := arena.runner.position - position
@@ -25,21 +26,21 @@ func get_observation() -> PackedFloat32Array:
 			seen.append((fellow.position.x - position.x) / LENGTH)
 			seen.append((fellow.position.y - position.y) / LENGTH)
 	seen.append(arena.time_left())
-	# The approach since the last observation: the bridge asks for it exactly once a step, and
-	# then for the reward.
+	# The approach since the last observation: the bridge calls this exactly once a step, and then
+	# calls get_reward.
 	var distance := to_runner.length()
 	_approach = (_distance - distance) / LENGTH if _distance >= 0.0 else 0.0
 	_distance = distance
 	return seen
 
 
-## The catch, for all chasers alike, and how much nearer this one has come.
+## The reward for a catch, the same for all chasers, and for how much nearer this one has come.
 func get_reward() -> float:
 	var reward := APPROACH_REWARD * _approach
 	return reward + CATCH_REWARD if arena.is_caught() else reward
 
 
-## Starts somewhere, and has no distance to compare with yet.
+## Starts at a random place, and has no earlier distance yet.
 func reset() -> void:
 	super()
 	_distance = -1.0

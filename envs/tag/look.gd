@@ -1,8 +1,8 @@
 extends Node2D
-## What a mover looks like: a disc whose eyes look where it runs. It is for the eye alone.
+## Draws a mover: a disc whose eyes look where it runs. It only affects images.
 ##
-## It turns right before each picture, from nothing but the mover's direction: a picture shows the
-## state that it was taken in, and without a display this costs nothing.
+## It turns right before each image, and depends only on the mover's direction: an image shows the
+## state at that moment, and without a display this costs nothing.
 
 ## The colour of the disc.
 @export var color := Color("2b406a")

@@ -1,12 +1,12 @@
 class_name TagMover
 extends CharacterBody2D
-## What chasers and the runner share: they run in one of eight directions, or stand still, and they
+## The base of chasers and runner: they run in one of eight directions, or stand still, and they
 ## see their surroundings.
 ##
-## Walls and obstacles are in layer 1 and stop everyone. The chasers are in layer 2 and stop each
-## other. Nobody bumps into the runner: a touch is a catch.
+## Walls and obstacles are in layer 1 and stop all movers. The chasers are in layer 2 and stop each
+## other. The runner stops no chaser: a touch is a catch.
 
-## What each action means: stand still, then the eight directions clockwise from the right.
+## The direction of each action: stand still, then the eight directions clockwise from the right.
 const WAYS: Array[Vector2] = [
 	Vector2.ZERO,
 	Vector2.RIGHT,
@@ -18,9 +18,9 @@ const WAYS: Array[Vector2] = [
 	Vector2.UP,
 	Vector2(0.70710678, -0.70710678),
 ]
-## What an observed position or way of 1 is, in pixels: half of the arena's width.
+## The unit of observed positions and ways, in pixels: half of the arena's width.
 const LENGTH := 456.0
-## What an observed velocity of 1 is, in pixels per second: the runner's top speed.
+## The unit of observed velocities, in pixels per second: the runner's top speed.
 const SPEED := 260.0
 ## How far a mover sees walls and obstacles, in pixels.
 const SIGHT := 200.0
@@ -29,14 +29,14 @@ const _MAX_SLIDES := 4
 
 ## How fast it runs, in pixels per second.
 @export var top_speed := 200.0
-## How fast it gets there, in pixels per second squared.
+## Its acceleration, in pixels per second squared.
 @export var acceleration := 1000.0
-## How far it starts from those who were placed before it, in pixels.
+## Its distance from the movers that were placed before it, in pixels.
 @export var start_distance := 60.0
 
-## The direction in which it wants to run.
+## The direction in which it runs.
 var way := Vector2.ZERO
-## The direction in which it looks. It is for the eye alone.
+## The direction in which it looks. It only affects images.
 var facing := Vector2.RIGHT
 ## Its own random numbers.
 var random := RandomNumberGenerator.new()
@@ -48,8 +48,8 @@ var random := RandomNumberGenerator.new()
 
 
 func _ready() -> void:
-	# Nothing here can be pushed, so the engine need not know how a body gets from place to place.
-	# As a static body it is at its place at once, and physics has nothing to do between the frames.
+	# No body here can be pushed, so the engine need not know how it moves from place to place. A
+	# static body is at its place at once, and needs no work of the physics between frames.
 	PhysicsServer2D.body_set_mode(get_rid(), PhysicsServer2D.BODY_MODE_STATIC)
 
 
@@ -58,7 +58,7 @@ func _physics_process(delta: float) -> void:
 		return
 	velocity = velocity.move_toward(way * top_speed, acceleration * delta)
 	_slide(velocity * delta)
-	# Those who move after it find it in its new place.
+	# Movers that move after it collide with it at its new place.
 	force_update_transform()
 
 
@@ -75,17 +75,17 @@ func set_seed(value: int) -> void:
 	random.seed = value
 
 
-## Whether the runner is caught: the end for all.
+## Whether the runner is caught, which ends the episode of all.
 func is_done() -> bool:
 	return arena.is_caught()
 
 
-## Whether the time is up, which is no end of the game itself.
+## Whether the time is up, which is a truncation.
 func is_truncated() -> bool:
 	return arena.is_time_up()
 
 
-## Who has caught the runner, at the end.
+## The chaser that has caught the runner, at the end.
 func get_info() -> Dictionary:
 	return {"caught_by": arena.caught_by} if arena.is_caught() else {}
 
@@ -95,21 +95,21 @@ func get_action_space() -> Dictionary:
 	return MarlSpace.discrete(WAYS.size())
 
 
-## What the keys say: the arrow keys, or W, A, S and D.
+## The action of the pressed keys: the arrow keys, or W, A, S and D.
 func get_human_action() -> Array:
 	var right := _is_pressed(KEY_RIGHT, KEY_D) - _is_pressed(KEY_LEFT, KEY_A)
 	var down := _is_pressed(KEY_DOWN, KEY_S) - _is_pressed(KEY_UP, KEY_W)
 	return [nearest_way(Vector2(right, down))]
 
 
-## The action that leads most nearly in a direction.
+## The action whose direction is nearest to [param direction].
 static func nearest_way(direction: Vector2) -> int:
 	if direction.is_zero_approx():
 		return 0
 	return 1 + posmod(roundi(direction.angle() / (PI / 4.0)), 8)
 
 
-## Puts it at rest at a free place, away from those who have theirs already.
+## Puts it at rest at a free place, away from the movers that are placed already.
 func reset() -> void:
 	position = arena.find_place(self)
 	velocity = Vector2.ZERO
@@ -121,7 +121,7 @@ func reset() -> void:
 ## observation.
 func get_motion() -> PackedFloat32Array:
 	var place := (position - TagArena.FLOOR.get_center()) / LENGTH
-	# What slides may get faster by a rounding error.
+	# A rounding error of sliding may exceed the top speed.
 	var speed := (velocity / SPEED).clampf(-1.0, 1.0)
 	return [place.x, place.y, speed.x, speed.y]
 
@@ -152,7 +152,7 @@ func _is_pressed(key: Key, other: Key) -> int:
 	return int(Input.is_key_pressed(key) or Input.is_key_pressed(other))
 
 
-# Slides along what is in the way, and loses what the velocity has against that.
+# Slides along obstacles, and loses the part of the velocity that points into them.
 func _slide(motion: Vector2) -> void:
 	for _i in _MAX_SLIDES:
 		var hit := move_and_collide(motion)

@@ -1,6 +1,6 @@
 class_name TagObstacle
 extends StaticBody2D
-## Something that stands in the way: a bar or a pillar, as its child [code]Shape[/code] says.
+## An obstacle: a bar or a pillar, depending on its child [code]Shape[/code].
 
 const _COLOR := Color("8693a8")
 const _TOP_COLOR := Color("97a3b6")

@@ -7,7 +7,7 @@ const SURVIVAL_REWARD := 0.01
 const CAUGHT_REWARD := -1.0
 
 
-## Itself, its surroundings, the three chasers (the nearest one first), and the time left.
+## Its own motion, its surroundings, the three chasers (the nearest one first), and the time left.
 func get_observation() -> PackedFloat32Array:
 	var seen := see_surroundings()
 	for chaser in arena.chasers_by_distance(position):
@@ -19,7 +19,7 @@ func get_observation() -> PackedFloat32Array:
 	return seen
 
 
-## A little for every step survived: the sum over an episode says how long it was.
+## A small reward for every step survived: the sum over an episode shows how long it was.
 func get_reward() -> float:
 	return CAUGHT_REWARD if arena.is_caught() else SURVIVAL_REWARD
 
@@ -35,6 +35,6 @@ func get_observation_space() -> Dictionary:
 	return MarlSpace.box(bounds[0], bounds[1])
 
 
-## The runner is alone with its policy.
+## Only the runner has this policy.
 func get_policy_name() -> String:
 	return "runner"

@@ -1,26 +1,26 @@
 class_name TagArena
 extends Node2D
-## The root of tag's arena: it says who is caught and when the time is up.
+## The root of tag's arena: it decides when the runner is caught and when the time is up.
 ##
-## Its [code]_physics_process[/code] comes after those of the movers, which move themselves: its
+## Its [code]_physics_process[/code] runs after those of the movers, which move themselves: its
 ## [member Node.process_physics_priority] is 1.
 ##
 ## As long as no bridge drives the arena, the keys drive the runner and the chasers run straight at
 ## it.
 
-## Where the movers run, between the walls.
+## The area of the movers, between the walls.
 const FLOOR := Rect2(24.0, 60.0, 912.0, 456.0)
 ## An episode's time limit in physics frames: 20 seconds.
 const TIME_LIMIT := 1200
-## How far from walls and obstacles a mover starts, in pixels.
+## The distance of a mover from walls and obstacles at the start, in pixels.
 const ROOM := 6.0
-## A touch is a catch, and this near is a touch: the gap between the two, in pixels.
+## A touch is a catch. The gap between two movers that counts as a touch, in pixels.
 const TOUCH := 2.0
 
-# How many frames the end of an episode stays to be seen, when a person plays.
+# How many physics frames the end of an episode remains visible when a person plays.
 const _PAUSE := 90
 
-## The chaser that has caught the runner, such as [code]chaser_1[/code], or nobody.
+## The chaser that has caught the runner, such as [code]chaser_1[/code], or an empty String.
 var caught_by := ""
 
 var _frames := 0
@@ -30,7 +30,7 @@ var _placed: Array[TagMover] = []
 
 ## The three chasers in tree order.
 @onready var chasers: Array[TagMover] = [$Chaser1, $Chaser2, $Chaser3]
-## The one that they are after.
+## The runner that they chase.
 @onready var runner: TagMover = $Runner
 @onready var _movers: Array[TagMover] = [$Chaser1, $Chaser2, $Chaser3, $Runner]
 
@@ -52,18 +52,18 @@ func _physics_process(_delta: float) -> void:
 			return
 
 
-## Begins an episode in a new world of physics: full time, nobody is caught, nobody has a place yet.
+## Begins an episode in a new physics world: full time, no catch, and no mover is placed yet.
 func reset_arena() -> void:
 	_is_driven = true
 	_frames = 0
 	caught_by = ""
 	_placed.clear()
-	# The order in which physics finds bodies, and so the last bits of where they slide to, depends
-	# on all that has been in a world before.
+	# The order in which physics finds bodies depends on the history of a world, and the last bits of
+	# the places to which they slide depend on that order.
 	get_viewport().world_2d = World2D.new()
 
 
-## Whether the episode is over, for one reason or the other.
+## Whether the episode is over, by a catch or by the time limit.
 func is_over() -> bool:
 	return is_caught() or is_time_up()
 
@@ -78,12 +78,12 @@ func is_time_up() -> bool:
 	return _frames >= TIME_LIMIT and not is_caught()
 
 
-## How much of the time is left, from 1 to 0.
+## The share of the time that is left, from 1 to 0.
 func time_left() -> float:
 	return 1.0 - float(_frames) / TIME_LIMIT
 
 
-## The chasers, those nearest to a place first.
+## The chasers, in order of their distance to a place.
 func chasers_by_distance(place: Vector2) -> Array[TagMover]:
 	var sorted: Array[TagMover] = chasers.duplicate()
 	sorted.sort_custom(
@@ -93,8 +93,8 @@ func chasers_by_distance(place: Vector2) -> Array[TagMover]:
 	return sorted
 
 
-## A random place that is free for [param mover], away from everyone who has a place in this episode
-## already. The runner comes last in the tree: all chasers have theirs.
+## A random place that is free for [param mover], away from all movers that are placed already in
+## this episode. The runner comes last in the tree, so all chasers are placed before it.
 func find_place(mover: TagMover) -> Vector2:
 	var area := FLOOR.grow(-mover.radius - ROOM)
 	var place := area.get_center()

@@ -1,4 +1,4 @@
-"""Places the addon in a game, and the example projects in the user's cache."""
+"""Copies the addon into a game, and the example projects into the user's cache."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from godot_marl.cache import cache_dir, in_cache, reason_of
+from godot_marl.assets.cache import cache_dir, in_cache, reason_of
+from godot_marl.assets.paths import addon_folder, example_folder
 from godot_marl.errors import CacheError, GameError, GameNotFoundError
-from godot_marl.resources import addon_folder, example_folder
 
 logger = logging.getLogger(__name__)
 
-_FRESH = ".copy-"
-# A copy takes seconds, also where the disk is slow.
+_TEMPORARY_PREFIX = ".copy-"
+# In seconds. A copy takes only seconds, also on a slow disk.
 _LOCK_TIMEOUT = 300.0
 _IGNORED = shutil.ignore_patterns(".godot", "addons", "*.uid", "*.import")
 
@@ -27,14 +27,14 @@ def install_addon(project: str | os.PathLike[str]) -> Path:
     """Copy the addon that belongs to this package into a project, replacing another version of it.
 
     Args:
-        project: The folder that holds the project.godot.
+        project: The folder with the project.godot.
 
     Returns:
         The addon's folder in the project.
 
     Raises:
         GameNotFoundError: The folder holds no Godot project.
-        GameError: Files cannot be written there; the addon is what it was.
+        GameError: The folder is not writable; its addon is unchanged.
     """
     folder = Path(project)
     if not (folder / "project.godot").is_file():
@@ -43,53 +43,58 @@ def install_addon(project: str | os.PathLike[str]) -> Path:
             where=str(folder),
             expected="a folder with a project.godot",
             got="no such folder" if not folder.exists() else "no project.godot in it",
-            remedy="Give the folder in which your game's project.godot is.",
+            remedy="Use the folder with your game's project.godot.",
         )
     try:
-        return _place_addon(folder / "addons" / "godot_marl")
+        return _copy_addon(folder / "addons" / "godot_marl")
     except OSError as error:
         raise GameError(
-            "The addon could not be put into the project.",
+            "The addon could not be copied into the project.",
             where=str(folder),
-            expected="a folder with some room in it, in which files can be written",
+            expected="a writable folder with free space",
             got=reason_of(error),
-            remedy="Make room there, or look whose the folder is.",
+            remedy="Free some space, or check the folder's owner and permissions.",
         ) from error
 
 
-def _place_addon(target: Path) -> Path:
+def _copy_addon(target: Path) -> Path:
     target.parent.mkdir(exist_ok=True)
-    # Aside first: an interruption leaves the old addon or the new one, never half of both.
-    fresh = Path(tempfile.mkdtemp(prefix=".godot_marl-", dir=target.parent))
+    # Copy to a temporary folder first, so that an interruption leaves either the old addon or the new one.
+    temporary = Path(tempfile.mkdtemp(prefix=".godot_marl-", dir=target.parent))
+    new, old = temporary / "new", temporary / "old"
     try:
-        shutil.copytree(addon_folder(), fresh / "new", ignore=shutil.ignore_patterns("*.uid", "*.import"))
+        shutil.copytree(addon_folder(), new, ignore=shutil.ignore_patterns("*.uid", "*.import"))
         if target.exists():
-            target.rename(fresh / "old")
-        (fresh / "new").rename(target)
+            target.rename(old)
+        new.rename(target)
     finally:
-        if not target.exists() and (fresh / "old").exists():
-            (fresh / "old").rename(target)
-        shutil.rmtree(fresh, ignore_errors=True)
+        if not target.exists() and old.exists():
+            old.rename(target)
+        shutil.rmtree(temporary, ignore_errors=True)
     return target
 
 
 def prepare_example(name: str) -> Path:
-    """A copy of an example project with the addon in it, in the user's cache folder.
+    """Copy an example project, with the addon, to the user's cache folder, and return the copy's path.
 
-    The copy is made once for each content of project and addon.
+    There is one copy for each content of project and addon.
 
     Raises:
         GameNotFoundError: There is no such example.
-        CacheError: It could not be copied.
+        CacheError: The example could not be copied.
     """
     return copy_to_cache(example_folder(name), with_addon=True)
 
 
 def copy_to_cache(project: Path, *, with_addon: bool = False) -> Path:
-    """A copy of a project in the user's cache folder, made once for each content.
+    """Copy a project to the user's cache folder, once for each content, and return the copy's path.
+
+    Args:
+        project: The project's folder.
+        with_addon: Whether the copy gets this package's addon in place of the project's addons.
 
     Raises:
-        CacheError: It could not be copied, or another process copies it and does not come to an end.
+        CacheError: The project could not be copied, or another process has been copying it for too long.
     """
     with in_cache(cache_dir()):
         sources = [project, *([addon_folder()] if with_addon else [])]
@@ -100,10 +105,10 @@ def copy_to_cache(project: Path, *, with_addon: bool = False) -> Path:
             lock.acquire(timeout=_LOCK_TIMEOUT)
         except Timeout as error:
             raise CacheError(
-                "Another process copies the project, and does not come to an end.",
+                "Another process copies the project and does not finish.",
                 where=lock.lock_file,
-                expected=f"its end within {_LOCK_TIMEOUT:g} s",
-                got="a copy that goes on",
+                expected=f"a copy within {_LOCK_TIMEOUT:g} s",
+                got="a copy that still runs",
                 remedy="End that process.",
             ) from error
         try:
@@ -116,18 +121,18 @@ def _copy(project: Path, target: Path, *, with_addon: bool) -> Path:
     if target.is_dir():
         return target
     logger.info("copying %s to %s", project, target)
-    for remains in target.parent.glob(f"{_FRESH}*"):
-        # Of a Python that was killed while it copied.
-        shutil.rmtree(remains, ignore_errors=True)
-    fresh = Path(tempfile.mkdtemp(prefix=_FRESH, dir=target.parent))
+    for leftover in target.parent.glob(f"{_TEMPORARY_PREFIX}*"):
+        # Left by a process that was killed during its copy.
+        shutil.rmtree(leftover, ignore_errors=True)
+    temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY_PREFIX, dir=target.parent))
     try:
         ignored = _IGNORED if with_addon else shutil.ignore_patterns(".godot")
-        shutil.copytree(project, fresh / "game", ignore=ignored)
+        shutil.copytree(project, temporary / "game", ignore=ignored)
         if with_addon:
-            _place_addon(fresh / "game" / "addons" / "godot_marl")
-        (fresh / "game").rename(target)
+            _copy_addon(temporary / "game" / "addons" / "godot_marl")
+        (temporary / "game").rename(target)
     finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
     return target
 
 

@@ -1,11 +1,11 @@
-"""What is measured: which form of an environment, on which scene."""
+"""What is measured: a form of an environment on a scene."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from godot_marl.errors import InvalidOptionError
 
@@ -19,6 +19,9 @@ ARRANGEMENTS: tuple[Arrangement, ...] = get_args(Arrangement)
 OBSERVATIONS: tuple[Observation, ...] = get_args(Observation)
 AGENTS = (1, 16, 64, 256, 1024)
 WORKERS = (1, 2)
+
+SHIPPED_FORMS: tuple[Form, ...] = ("ceiling", "parallel", "gymnasium", "vector", "sb3")
+"""The forms that an installed wheel can measure; the others need a checkout."""
 
 RIVALS: tuple[Form, ...] = ("rival", "rival-sb3")
 """Godot RL Agents: its own environment, and its wrapper for stable-baselines3."""
@@ -37,15 +40,15 @@ LABELS: dict[Form, str] = {
 
 @dataclass(frozen=True)
 class World:
-    """The scene that is driven, and how many games run it.
+    """The scene that is stepped, and how many workers run it.
 
     Attributes:
         agents: How many agents each worker has.
         arrangement: Whether they are the agents of one arena, or arenas of one agent.
-        observation: What an agent sees: "4" or "64" numbers, or an "image" of 84 x 84 x 3 bytes.
-        workers: How many games run.
+        observation: What an agent observes: "4" or "64" numbers, or an "image" of 84 x 84 x 3 bytes.
+        workers: How many workers there are.
         game: "carts", the benchmark's own project, or "cartpole", the example with rigid bodies.
-        layout: Where a worker puts its arenas: each in a world of its own ("separate"), or in one ("shared").
+        layout: Where the arenas of a worker stand: each in a world of its own ("separate"), or in one ("shared").
     """
 
     agents: int = 1
@@ -67,7 +70,7 @@ class World:
 
     @property
     def numbers(self) -> int:
-        """How many numbers an agent sees; 4 if it sees an image instead."""
+        """How many numbers an agent observes; 4 if it observes an image instead."""
         return 4 if self.observation == "image" else int(self.observation)
 
     @property
@@ -79,7 +82,7 @@ class World:
 
     @property
     def ceiling_scene(self) -> str | None:
-        """The file of the scene that drives the same agents without Python; None where there is none."""
+        """The file of the scene that steps the same agents without Python; None if there is none."""
         if self.game != "carts":
             return None
         return f"ceiling_{self.copies}_{self.agents_of_an_arena}_{self.observation}.tscn"
@@ -106,7 +109,7 @@ class Case:
 
     @property
     def is_possible(self) -> bool:
-        """False if this form cannot drive this world."""
+        """False if this form cannot step this world."""
         world = self.world
         alone = world.workers == 1 and world.copies == 1
         if self.form == "gymnasium":
@@ -114,6 +117,19 @@ class Case:
         if self.form == "parallel" or self.form in RIVALS:
             return alone and world.game == "carts"
         return self.form != "ceiling" or world.ceiling_scene is not None
+
+    def to_json(self) -> dict[str, Any]:
+        """What the case is, for JSON."""
+        world = self.world
+        return {
+            "form": self.form,
+            "game": world.game,
+            "agents_of_a_worker": world.agents,
+            "arrangement": world.arrangement,
+            "observation": world.observation,
+            "workers": world.workers,
+            "layout": world.layout,
+        }
 
     def __str__(self) -> str:
         return f"{LABELS[self.form]}: {self.world}"
@@ -127,8 +143,8 @@ class Choice:
         agents: How many agents each worker has.
         forms: Which forms of an environment.
         arrangements: How the agents are arranged.
-        observations: What an agent sees.
-        workers: How many games run.
+        observations: What an agent observes.
+        workers: How many workers there are.
     """
 
     agents: Sequence[int] | None = None
@@ -143,22 +159,22 @@ class Choice:
         return all(value is None for value in vars(self).values())
 
 
-def select_cases(choice: Choice, *, quick: bool = False, rival: bool = False) -> list[Case]:
-    """The cases to measure, those of the same world next to each other, each world's ceiling first.
+def select_cases(choice: Choice, *, quick: bool = False, available: Collection[Form] = SHIPPED_FORMS) -> list[Case]:
+    """The cases to measure, those of a world next to each other, each world's ceiling first.
 
     Args:
-        choice: What the user chose. If nothing: a selection for each of the goals, and of everything else a part.
-            Otherwise all that can be made of what was chosen, with 4 numbers, one worker, agents of one arena, all
-            forms, and 1 to 1,024 agents where it was left open.
-        quick: Without a choice, measure a short selection; with one, 1 and 16 agents where that was left open.
-        rival: Whether the rival can be measured.
+        choice: What the user chose. If nothing: a selection with a case for each target, and a part of everything
+            else. Otherwise every combination of what was chosen; what was left open is 4 numbers, one worker, agents
+            of one arena, all forms, and 1 to 1,024 agents.
+        quick: Without a choice, measure a short selection; with one, 1 and 16 agents if that was left open.
+        available: The forms that can be measured here.
 
     Raises:
-        InvalidOptionError: Nothing can be measured of what was chosen.
+        InvalidOptionError: No combination of what was chosen can be measured.
     """
-    worlds = _chosen(choice, quick) if not choice.is_open else _QUICK if quick else _COMPLETE
+    worlds = _combinations(choice, quick) if not choice.is_open else _QUICK if quick else _COMPLETE
     wanted = [Case(form, world) for world, forms in worlds for form in forms]
-    cases = [case for case in wanted if case.is_possible and (rival or case.form not in RIVALS)]
+    cases = [case for case in wanted if case.is_possible and case.form in available]
     if not cases:
         raise InvalidOptionError(
             "Nothing can be measured of what was chosen.",
@@ -175,13 +191,13 @@ def select_cases(choice: Choice, *, quick: bool = False, rival: bool = False) ->
     return list(itertools.chain.from_iterable(by_world.values()))
 
 
-_Plan = Iterable[tuple[World, Sequence[Form]]]
+_Selection = Iterable[tuple[World, Sequence[Form]]]
 
 _OURS: tuple[Form, ...] = ("parallel", "gymnasium", "vector", "sb3")
 _VECTORS: tuple[Form, ...] = ("vector", "sb3")
 
 
-def _chosen(choice: Choice, quick: bool) -> Iterator[tuple[World, Sequence[Form]]]:
+def _combinations(choice: Choice, quick: bool) -> Iterator[tuple[World, Sequence[Form]]]:
     forms: Sequence[Form] = choice.forms or (*_OURS, *RIVALS)
     for workers, observation, arrangement, agents in itertools.product(
         choice.workers or (1,),
@@ -193,7 +209,7 @@ def _chosen(choice: Choice, quick: bool) -> Iterator[tuple[World, Sequence[Form]
         yield World(agents, arrangement if agents > 1 else "agents", observation, workers), forms
 
 
-_QUICK: _Plan = (
+_QUICK: _Selection = (
     (World(1), (*_OURS, "rival")),
     (World(16), ("parallel", *_VECTORS, "rival")),
     (World(16, "arenas"), ("vector",)),
@@ -201,7 +217,7 @@ _QUICK: _Plan = (
     (World(1, observation="image"), ("parallel", "vector")),
 )
 
-_COMPLETE: _Plan = (
+_COMPLETE: _Selection = (
     *((World(agents), (*_OURS, *RIVALS)) for agents in AGENTS),
     *((World(agents, "arenas"), _VECTORS) for agents in AGENTS[1:]),
     (World(1, observation="64"), _OURS),

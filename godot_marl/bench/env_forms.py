@@ -1,4 +1,4 @@
-"""Steps each form of an environment, with actions that cost nothing to choose."""
+"""Steps each form of an environment, with a constant action that takes no time to choose."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import numpy as np
 
 import godot_marl
 from godot_marl.bench.cases import Case, Form, World
-from godot_marl.bench.figures import Figures, time_steps
 from godot_marl.bench.project import BenchProject
+from godot_marl.bench.timing import Timing, time_steps
 
 if TYPE_CHECKING:
     from godot_marl.sb3 import GodotVecEnv
 
-Measure: TypeAlias = Callable[[BenchProject, World, float], Figures]
+Measure: TypeAlias = Callable[[BenchProject, World, float], Timing]
 
 
-def measure_form(project: BenchProject, case: Case, seconds: float) -> Figures:
+def measure_form(project: BenchProject, case: Case, seconds: float) -> Timing:
     """Start a game, step it for so long, and end it.
 
     Args:
         project: The project, with the scenes of this case written.
-        case: One of our forms.
+        case: One of `SHIPPED_FORMS`, except "ceiling".
         seconds: How long to measure.
 
     Raises:
@@ -46,7 +46,7 @@ def vector_options_of(project: BenchProject, world: World) -> dict[str, Any]:
     return {**options_of(project, world), **vector}
 
 
-def _measure_parallel(project: BenchProject, world: World, seconds: float) -> Figures:
+def _measure_parallel(project: BenchProject, world: World, seconds: float) -> Timing:
     env = godot_marl.parallel_env(project.game_of(world), **options_of(project, world))
     with contextlib.closing(env):
         env.reset(seed=0)
@@ -62,7 +62,7 @@ def _measure_parallel(project: BenchProject, world: World, seconds: float) -> Fi
         return time_steps(step, seconds)
 
 
-def _measure_gymnasium(project: BenchProject, world: World, seconds: float) -> Figures:
+def _measure_gymnasium(project: BenchProject, world: World, seconds: float) -> Timing:
     env = gymnasium.make(godot_marl.gym.ENV_ID, game=project.game_of(world), **options_of(project, world))
     with contextlib.closing(env):
         env.reset(seed=0)
@@ -76,14 +76,14 @@ def _measure_gymnasium(project: BenchProject, world: World, seconds: float) -> F
         return time_steps(step, seconds)
 
 
-def _measure_vector(project: BenchProject, world: World, seconds: float) -> Figures:
+def _measure_vector(project: BenchProject, world: World, seconds: float) -> Timing:
     env = godot_marl.vector_env(project.game_of(world), **vector_options_of(project, world))
     with contextlib.closing(env):
         env.reset(seed=0)
         return _time_rows(env, seconds)
 
 
-def _measure_sb3(project: BenchProject, world: World, seconds: float) -> Figures:
+def _measure_sb3(project: BenchProject, world: World, seconds: float) -> Timing:
     from godot_marl.sb3 import vec_env
 
     env = vec_env(project.game_of(world), **vector_options_of(project, world))
@@ -92,7 +92,7 @@ def _measure_sb3(project: BenchProject, world: World, seconds: float) -> Figures
         return _time_rows(env, seconds)
 
 
-def _time_rows(env: godot_marl.GodotVectorEnv | GodotVecEnv, seconds: float) -> Figures:
+def _time_rows(env: godot_marl.GodotVectorEnv | GodotVecEnv, seconds: float) -> Timing:
     actions = np.ones(env.num_envs, np.int64)
 
     def step() -> int:
@@ -102,19 +102,9 @@ def _time_rows(env: godot_marl.GodotVectorEnv | GodotVecEnv, seconds: float) -> 
     return time_steps(step, seconds)
 
 
-def _measure_ppo(project: BenchProject, world: World, seconds: float) -> Figures:
-    from godot_marl.bench.learning import time_collecting
-    from godot_marl.sb3 import vec_env
-
-    env = vec_env(project.game_of(world), **vector_options_of(project, world))
-    with contextlib.closing(env):
-        return time_collecting(env, seconds)
-
-
 _MEASURES: dict[Form, Measure] = {
     "parallel": _measure_parallel,
     "gymnasium": _measure_gymnasium,
     "vector": _measure_vector,
     "sb3": _measure_sb3,
-    "ppo": _measure_ppo,
 }

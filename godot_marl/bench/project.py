@@ -1,4 +1,4 @@
-"""The project that is measured: a temporary copy of it, with a scene for each case."""
+"""A temporary copy of the project that is measured, with a scene for each case."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
-from godot_marl.addon import install_addon, prepare_example
+from godot_marl.assets.install import install_addon, prepare_example
+from godot_marl.assets.paths import benchmark_project
 from godot_marl.bench.cases import Case, World
 from godot_marl.engine import Engine
-from godot_marl.project import Project
-from godot_marl.resources import benchmark_folder
+from godot_marl.game.project import Project
 
 _CEILING = """[gd_scene load_steps=2 format=3]
 
@@ -25,7 +25,7 @@ script = ExtResource("1_ceiling")
 
 
 class BenchProject:
-    """A temporary copy of the benchmark's project, removed at the end; use it as a context.
+    """A temporary copy of the benchmark's project; use it as a context, whose end removes it.
 
     Args:
         engine: The Godot that runs it.
@@ -42,7 +42,9 @@ class BenchProject:
 
     def __enter__(self) -> BenchProject:
         try:
-            shutil.copytree(benchmark_folder(), self.folder, ignore=shutil.ignore_patterns(".godot", "addons", "*.uid"))
+            shutil.copytree(
+                benchmark_project(), self.folder, ignore=shutil.ignore_patterns(".godot", "addons", "*.uid")
+            )
             install_addon(self.folder)
         except BaseException:
             self._scratch.cleanup()
@@ -74,7 +76,7 @@ class BenchProject:
             (self.folder / world.ceiling_scene).write_text(ceiling, encoding="utf-8")
 
     def import_scenes(self) -> None:
-        """Let Godot import the project now, so that no measurement has to.
+        """Import the project now, so that no measurement includes it.
 
         Raises:
             GameImportError: Godot could not import it.

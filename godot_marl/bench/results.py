@@ -1,4 +1,4 @@
-"""What a run brought: the whole of it, as JSON."""
+"""What a run measured, and its file bench.json."""
 
 from __future__ import annotations
 
@@ -6,95 +6,77 @@ import json
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from godot_marl.bench.figures import Measurements
-from godot_marl.bench.goals import Learning, Row, median_seconds, rows_of
+from godot_marl.bench.timing import Measurements
 from godot_marl.version import __version__
 
-if TYPE_CHECKING:
-    from godot_marl.bench.memory import MemoryCurve
-    from godot_marl.bench.soak_curve import SoakCurve
-
-
-# A load above this is more than what an idle desktop has.
+# An idle desktop stays below this load.
 _QUIET = 0.5
 
 
 def load_average() -> float | None:
-    """How many programs wanted a processor in the last minute; None where the system does not tell."""
+    """How many programs wanted a processor in the last minute; None if the system does not say."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+
+def is_busy(load: float | None) -> bool:
+    """True if other programs were busy, so that timings will vary."""
+    return load is not None and load > _QUIET
+
+
+def describe_machine(engine_version: str, load: float | None) -> dict[str, Any]:
+    """The machine and the versions of a run, for JSON."""
+    return {
+        "system": platform.system(),
+        "processor": platform.machine(),
+        "cpus": os.cpu_count(),
+        "python": platform.python_version(),
+        "engine": engine_version,
+        "godot_marl": __version__,
+        "load_before": load,
+    }
+
+
+def write_json(path: Path, members: Mapping[str, Any]) -> None:
+    """Write a run's file."""
+    path.write_text(json.dumps(members, indent=1) + "\n", encoding="utf-8")
 
 
 @dataclass
 class Results:
-    """What a run brought.
+    """What a run measured.
 
     Attributes:
-        engine_version: The Godot that ran.
+        engine_version: The version of Godot.
         settings: How it was measured, by name.
-        load: How many programs wanted a processor in the minute before; None where the system does not tell.
-        measurements: The figures of all cases.
-        learning: How learning went, by form; empty if that was not measured.
-        memory: The memory of a long run; None if that was not measured.
-        soak: What a long night showed; None if there was none.
+        load: How many programs wanted a processor in the minute before; None if the system does not say.
+        measurements: The timings of all cases.
     """
 
     engine_version: str
     settings: Mapping[str, Any]
     load: float | None = None
     measurements: Measurements = field(default_factory=Measurements)
-    learning: Learning = field(default_factory=dict)
-    memory: MemoryCurve | None = None
-    soak: SoakCurve | None = None
-
-    @property
-    def is_disturbed(self) -> bool:
-        """True if other programs were busy, so that figures will vary."""
-        return self.load is not None and self.load > _QUIET
-
-    @property
-    def rows(self) -> list[Row]:
-        """What the run says about each goal."""
-        return rows_of(self.measurements, self.learning)
 
     @property
     def failures(self) -> list[str]:
         """What could not be measured, and why."""
-        return [f"{m.case}: {m.failure}" for m in self.measurements.values() if m.failure is not None]
+        return [f"not measured: {m.case}: {m.failure}" for m in self.measurements.values() if m.failure is not None]
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as JSON knows it."""
+        """All of it, for JSON."""
         return {
-            "machine": {
-                "system": platform.system(),
-                "processor": platform.machine(),
-                "cpus": os.cpu_count(),
-                "python": platform.python_version(),
-                "engine": self.engine_version,
-                "godot_marl": __version__,
-                "load_before": self.load,
-            },
+            "machine": describe_machine(self.engine_version, self.load),
             "settings": dict(self.settings),
             "measurements": [
                 {**measurement.to_json(), "share_of_ceiling": self.measurements.share_of_ceiling(case)}
                 for case, measurement in self.measurements.items()
             ],
-            "ratios": [row.to_json() for row in self.rows],
-            "learning": [
-                {
-                    "form": form,
-                    "median_seconds": median_seconds(runs),
-                    "runs": [{**asdict(run), "reached": run.reached} for run in runs],
-                }
-                for form, runs in self.learning.items()
-            ],
-            "memory": self.memory.to_json() if self.memory else None,
-            "soak": self.soak.to_json() if self.soak else None,
         }
 
     def save(self, path: Path) -> None:
         """Write all of it to a JSON file."""
-        path.write_text(json.dumps(self.to_json(), indent=1) + "\n", encoding="utf-8")
+        write_json(path, self.to_json())

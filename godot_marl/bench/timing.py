@@ -1,4 +1,4 @@
-"""What a measurement brings, and how steps are timed."""
+"""Times steps, and keeps what was measured."""
 
 from __future__ import annotations
 
@@ -6,17 +6,28 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from godot_marl.bench.cases import Case
 
-# Steps before the clock starts, and the share of the measured time that they take at least.
+# The warm-up ends after so many steps and this share of the measured time, whichever comes last.
 _WARM_UP_STEPS = 10
 _WARM_UP_SHARE = 0.2
 
 
+class AnyCase(Protocol):
+    """What was measured."""
+
+    def to_json(self) -> dict[str, Any]:
+        """What it is, for JSON."""
+
+
+CaseType = TypeVar("CaseType", bound=AnyCase)
+Actions = TypeVar("Actions")
+
+
 @dataclass(frozen=True)
-class Figures:
+class Timing:
     """One measurement.
 
     Attributes:
@@ -42,7 +53,7 @@ class Figures:
         return self.seconds / self.steps * 1e6
 
     def to_json(self) -> dict[str, Any]:
-        """The figures, and quantiles of the single steps, as JSON knows them."""
+        """The timing, and quantiles of the single steps, for JSON."""
         members: dict[str, Any] = {
             "steps": self.steps,
             "agent_steps": self.agent_steps,
@@ -56,12 +67,12 @@ class Figures:
         return members
 
 
-def time_steps(step: Callable[[], int], seconds: float) -> Figures:
-    """Step for so long, after a short while that does not count.
+def time_steps(step: Callable[[], int], seconds: float) -> Timing:
+    """Step for so long, after a warm-up that does not count.
 
     Args:
-        step: Steps once, and answers how many agents acted.
-        seconds: How long to measure. The step that is under way then is the last.
+        step: Steps once, and returns how many agents acted.
+        seconds: How long to measure. The step that runs at that moment is the last.
     """
     clock = time.perf_counter
     begin = clock()
@@ -77,52 +88,73 @@ def time_steps(step: Callable[[], int], seconds: float) -> Figures:
         now = clock()
         durations.append(now - before)
         before = now
-    return Figures(len(durations), agent_steps, before - begin, durations)
+    return Timing(len(durations), agent_steps, before - begin, durations)
+
+
+def time_chosen_steps(choose: Callable[[], Actions], step: Callable[[Actions], int], seconds: float) -> Timing:
+    """Step for so long, after a warm-up that does not count; the time of choosing actions does not count either.
+
+    Args:
+        choose: Returns the actions of the next step.
+        step: Steps once with them, and returns how many agents acted.
+        seconds: How long to measure. The step that runs at that moment is the last.
+    """
+    clock = time.perf_counter
+    durations: list[float] = []
+    spent = 0.0
+    agent_steps = 0
+    is_warm = False
+    while spent < seconds:
+        actions = choose()
+        begin = clock()
+        acted = step(actions)
+        duration = clock() - begin
+        durations.append(duration)
+        spent += duration
+        agent_steps += acted
+        if not is_warm and len(durations) >= _WARM_UP_STEPS and spent >= seconds * _WARM_UP_SHARE:
+            is_warm = True
+            durations.clear()
+            spent, agent_steps = 0.0, 0
+    return Timing(len(durations), agent_steps, spent, durations)
 
 
 @dataclass
-class Measurement:
-    """A case and its figures, one for each round.
+class Measurement(Generic[CaseType]):
+    """A case and its timings, one for each round.
 
     Attributes:
         case: What was measured.
-        rounds: The figures; empty if it failed at once.
+        rounds: The timings; empty if the first round failed.
         failure: Why it could not be measured; None if it could.
     """
 
-    case: Case
-    rounds: list[Figures] = field(default_factory=list)
+    case: CaseType
+    rounds: list[Timing] = field(default_factory=list)
     failure: str | None = None
 
     @property
     def rate(self) -> float | None:
         """Agent-steps a second: the median of the rounds, None if there is none."""
-        return statistics.median(figures.rate for figures in self.rounds) if self.rounds else None
+        return statistics.median(timing.rate for timing in self.rounds) if self.rounds else None
 
     @property
     def step_microseconds(self) -> float | None:
         """Microseconds a step: the median of the rounds, None if there is none."""
-        return statistics.median(figures.step_microseconds for figures in self.rounds) if self.rounds else None
+        return statistics.median(timing.step_microseconds for timing in self.rounds) if self.rounds else None
 
     def to_json(self) -> dict[str, Any]:
-        """The case and all its figures as JSON knows them."""
-        world = self.case.world
+        """The case and all its timings, for JSON."""
         return {
-            "form": self.case.form,
-            "game": world.game,
-            "agents_of_a_worker": world.agents,
-            "arrangement": world.arrangement,
-            "observation": world.observation,
-            "workers": world.workers,
-            "layout": world.layout,
+            **self.case.to_json(),
             "agent_steps_per_second": self.rate,
             "microseconds_per_step": self.step_microseconds,
-            "rounds": [figures.to_json() for figures in self.rounds],
+            "rounds": [timing.to_json() for timing in self.rounds],
             "failure": self.failure,
         }
 
 
-class Measurements(dict[Case, Measurement]):
+class Measurements(dict[Case, Measurement[Case]]):
     """All measurements of a run, by case."""
 
     def rate(self, case: Case) -> float | None:

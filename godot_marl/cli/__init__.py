@@ -24,7 +24,7 @@ __all__ = ["main"]
 
 
 class _Group(click.Group):
-    """Shows our own errors without a traceback; the exit status is then 1."""
+    """Shows errors of godot-marl without a traceback, and exits with status 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -37,7 +37,7 @@ class _Group(click.Group):
 
 
 class StandardError(logging.Handler):
-    """Shows what is logged, above a progress bar where there is one: the bar is then what standard error leads to."""
+    """Writes log records to the current `sys.stderr`, which a progress bar replaces to print above itself."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record as a line."""
@@ -45,7 +45,7 @@ class StandardError(logging.Handler):
             sys.stderr.write(f"{self.format(record)}\n")
             sys.stderr.flush()
         except Exception:
-            # As the handlers of `logging` do: what cannot be shown must not end a training.
+            # As in the handlers of `logging`: a record that cannot be written must not end a training.
             self.handleError(record)
 
 

@@ -1,4 +1,4 @@
-"""`godot-marl addon`: the Godot side of this package."""
+"""`godot-marl addon`: installs the Godot addon."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from godot_marl.addon import install_addon
-from godot_marl.resources import addon_folder
+from godot_marl.assets.install import install_addon
+from godot_marl.assets.paths import addon_folder
 from godot_marl.version import __version__
 
 
@@ -27,5 +27,5 @@ def install(project: Path) -> None:
 
 @addon_command.command("path")
 def path() -> None:
-    """Print where the addon of this package is."""
+    """Print the path of this package's addon."""
     click.echo(addon_folder())

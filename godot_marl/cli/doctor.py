@@ -1,4 +1,4 @@
-"""`godot-marl doctor`: says what this machine has, what is missing, and whether a game runs here."""
+"""`godot-marl doctor`: reports what this machine has, what is missing, and whether a game runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 import click
 
-from godot_marl.cli import health
+from godot_marl.cli import doctor_checks
+from godot_marl.cli.quiet import only_errors_logged
+from godot_marl.game import addon_version
 
 _INDENT = 26
 
@@ -18,23 +20,25 @@ _INDENT = 26
 @click.argument("game", default="cartpole")
 @click.option("--scene", help="Scene to run.  [default: the project's main scene]")
 @click.option("--engine", help="Godot executable.  [default: found]")
-@click.option("--no-render", is_flag=True, help="Leave out the picture, for machines that only train.")
+@click.option("--no-render", is_flag=True, help="Skip rendering, for machines that only train.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 @click.pass_context
 def doctor_command(
     context: click.Context, game: str, scene: str | None, engine: str | None, no_render: bool, as_json: bool
 ) -> None:
-    """Say what was found, what is missing, and whether a game can start, connect, step and render here.
+    """Report what is installed and what is missing, and check that a game can start, connect, step and render.
 
-    GAME is an example or the path of a game; without it, "cartpole". Nothing is installed. The exit status is 1 if
-    something failed; what is only missing, some uses need and others do not.
+    GAME is an example or the path of a game; the default is "cartpole". Nothing is installed. The exit status is 1 if
+    a check failed; a part that is "missing" is only needed for some uses, and does not count as failed.
     """
     begin = time.monotonic()
     checks = []
-    for check in _checks(game, scene, engine, not no_render):
-        checks.append(check)
-        if not as_json:
-            _show(check)
+    # The check of the addon reports what the logger would.
+    with only_errors_logged(addon_version.logger):
+        for check in _checks(game, scene, engine, not no_render):
+            checks.append(check)
+            if not as_json:
+                _show(check)
     failed = [check.name for check in checks if check.state == "failed"]
     if as_json:
         click.echo(json.dumps({"ok": not failed, "checks": [dataclasses.asdict(check) for check in checks]}, indent=2))
@@ -44,22 +48,22 @@ def doctor_command(
     context.exit(1 if failed else 0)
 
 
-def _checks(game: str, scene: str | None, named: str | None, with_render: bool) -> Iterator[health.Check]:
-    # What it needs of the packages takes a moment to import.
-    from godot_marl.cli.health_game import check_game
+def _checks(game: str, scene: str | None, engine_path: str | None, with_render: bool) -> Iterator[doctor_checks.Check]:
+    # The module imports slow packages, which other commands must not wait for.
+    from godot_marl.cli.doctor_game_checks import check_game
 
-    yield from health.check_python()
-    check, engine = health.check_engine(named)
+    yield from doctor_checks.check_python()
+    check, engine = doctor_checks.check_engine(engine_path)
     yield check
-    yield health.check_cache()
-    yield health.check_socket()
-    yield health.check_machine()
+    yield doctor_checks.check_cache()
+    yield doctor_checks.check_socket()
+    yield doctor_checks.check_machine()
     if with_render:
-        yield health.check_display()
+        yield doctor_checks.check_display()
     yield from check_game(game, scene, engine, with_render=with_render)
 
 
-def _show(check: health.Check) -> None:
+def _show(check: doctor_checks.Check) -> None:
     state = "FAILED" if check.state == "failed" else check.state
     lines = check.found.splitlines()
     if check.remedy:

@@ -1,4 +1,4 @@
-"""`godot-marl engine`: show which Godot would be used, and install one."""
+"""`godot-marl engine`: shows which Godot is used, and installs one."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 @click.group("engine", invoke_without_command=True)
 @click.pass_context
 def engine_command(context: click.Context) -> None:
-    """Show which Godot engine would be used, or install one.
+    """Show which Godot engine is used, or install one.
 
-    It is the one that the environment variable GODOT_MARL_ENGINE names; else a godot, godot4 or Godot* on PATH; else
-    the one that `godot-marl engine install` put into your cache folder.
+    The environment variable GODOT_MARL_ENGINE comes first; then a godot, godot4 or Godot* on PATH; then the engine that
+    `godot-marl engine install` put into your cache folder.
     """
     if context.invoked_subcommand is None:
         _show(find_engine())
@@ -37,45 +37,45 @@ def engine_command(context: click.Context) -> None:
 
 @engine_command.command("path")
 def path_command() -> None:
-    """Print only the path of the engine, for scripts."""
+    """Print only the engine's path, for scripts."""
     click.echo(find_engine().path)
 
 
 @engine_command.command("install")
-@click.option("--force", is_flag=True, help="Install into the cache folder even if there is an engine already.")
+@click.option("--force", is_flag=True, help="Install into the cache folder even if an engine is found.")
 @click.option(
     "--provider",
     type=click.Choice(["auto", "debian", "official"]),
     default="auto",
     show_default=True,
-    help="Where Godot comes from. auto: Debian's packages where apt has them, else the Godot project.",
+    help="Source of Godot. auto: Debian's packages where apt has them, else the Godot project.",
 )
 @click.option("--version", help="Release of the Godot project, such as 4.6.3; implies --provider official.")
 def install_command(force: bool, provider: ProviderName, version: str | None) -> None:
-    """Install Godot into your cache folder, unless there is an engine already.
+    """Install Godot into your cache folder, unless an engine is found.
 
-    With --provider or --version, unless this one is installed already. Nothing of the system is changed, and no
-    administrator rights are needed. GODOT_MARL_ENGINE_URL names a mirror of the Godot project's releases.
+    --provider and --version install unless that very engine is installed. The command leaves the system unchanged and
+    needs no administrator rights. GODOT_MARL_ENGINE_URL sets a mirror of the Godot project's releases.
     """
-    is_named = provider != "auto" or version is not None
+    is_specific = provider != "auto" or version is not None
     with ProgressBars() as bars:
-        if force or is_named:
-            chosen = choose_providers(provider, version)
-            engine = install_engine(bars.report, force=force, providers=chosen, only_from=is_named)
+        if force or is_specific:
+            providers = choose_providers(provider, version)
+            engine = install_engine(bars.report, force=force, providers=providers, only_from=is_specific)
         else:
             engine = ensure_engine(report=bars.report)
     click.echo("Installed." if bars.used else "There is an engine already: nothing to do.")
     _show(engine)
     used = find_engine()
     if used.path != engine.path:
-        click.echo(f"Note: {used.path} ({used.source}) comes first and is the one that will be used.")
+        click.echo(f"Note: {used.path} ({used.source}) takes precedence and will be used.")
 
 
 class ProgressBars:
-    """One bar on standard error for each stage of an installation; hand its `report` to `ensure_engine`.
+    """Shows a progress bar on standard error for each stage of an installation: pass `report` to `ensure_engine`.
 
     Attributes:
-        used: Whether anything was reported, so that something was installed or another installation awaited.
+        used: Whether there was any progress, that is an installation in this process or in another one.
     """
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class ProgressBars:
         self._close()
 
     def report(self, progress: Progress) -> None:
-        """Show a step."""
+        """Show the progress of a stage."""
         if not self.used:
             click.echo("Installing Godot for you (70 to 150 MB to download, up to 500 MB on disk) ...", err=True)
             self.used = True

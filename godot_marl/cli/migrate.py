@@ -1,4 +1,4 @@
-"""`godot-marl migrate`: from a Godot 3 project with GymGodot's node to a Godot 4 project with the bridge."""
+"""`godot-marl migrate`: converts a Godot 3 project with GymGodot's node to a Godot 4 project with the bridge."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import click
 
 from godot_marl.cli.engine import ProgressBars
 from godot_marl.engine import ensure_engine
-from godot_marl.migration import State, migrate
+from godot_marl.gymgodot.migration import State, migrate
 
 
 @click.command("migrate")
 @click.argument("project", type=click.Path(path_type=Path))
 @click.option("--to", "target", type=click.Path(path_type=Path), help="Folder of the copy.  [default: PROJECT-godot4]")
-@click.option("--report-only", is_flag=True, help="Only tell what is needed; keep no copy.")
+@click.option("--report-only", is_flag=True, help="Only report what is needed; keep no copy.")
 @click.option("--engine", help="Godot 4 executable.  [default: found, or installed]")
 @click.pass_context
 def migrate_command(
@@ -22,9 +22,9 @@ def migrate_command(
 ) -> None:
     """Make a Godot 4 copy of PROJECT, a Godot 3 project with GymGodot's node.
 
-    Tells file by file what its scenes and scripts need, and makes a copy in which that is done; PROJECT is only read.
-    Godot's own converter does the scripts, and the bridge takes the place of GymGodot's node. The exit status is 1 if
-    something is left to be done by hand.
+    Reports file by file what the scenes and scripts need, and makes a copy with these changes; PROJECT is only read.
+    Godot's converter rewrites the scripts, and the bridge replaces GymGodot's node. The exit status is 1 if some
+    changes are left to you.
     """
     source = project.absolute()
     copy = None if report_only else (target or source.with_name(f"{source.name}-godot4")).absolute()

@@ -1,4 +1,4 @@
-"""Says what to install when a command needs an extra."""
+"""Reports which extra to install where a command needs one."""
 
 from __future__ import annotations
 

@@ -9,12 +9,13 @@ import numpy as np
 from gymnasium import spaces
 
 from godot_marl.errors import InvalidActionError
+from godot_marl.protocol.spaces import membership
 
-# Not uint64, of which Discrete says that it does not fit.
+# Without uint64, which Discrete.contains() refuses.
 _INTEGERS = frozenset({int, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32})
 
 
-def check_names(actions: Mapping[str, Any], live: Sequence[str], known: Collection[str]) -> None:
+def validate_names(actions: Mapping[str, Any], live: Sequence[str], known: Collection[str]) -> None:
     """Check that there is an action for each live agent, and none for an agent that does not exist.
 
     Raises:
@@ -22,7 +23,7 @@ def check_names(actions: Mapping[str, Any], live: Sequence[str], known: Collecti
     """
     if not isinstance(actions, Mapping):
         raise InvalidActionError(
-            "The actions are no dictionary.",
+            "The actions are not a dictionary.",
             where="step(actions)",
             expected="a dictionary from agent name to action",
             got=f"{type(actions).__name__}: {actions!r}",
@@ -34,12 +35,12 @@ def check_names(actions: Mapping[str, Any], live: Sequence[str], known: Collecti
             "An action is missing." if missing else "There is an action for an agent that the scene does not have.",
             where=", ".join(map(str, missing or unknown)),
             expected=f"one action for each of {', '.join(live)}",
-            got=f"actions for {', '.join(map(str, actions)) or 'nobody'}",
+            got=f"actions for {', '.join(map(str, actions)) or 'no agent'}",
         )
 
 
-class UsualActions:
-    """Knows the actions that need no closer look: integers in the range of a Discrete space.
+class DiscreteFastPath:
+    """Accepts the most frequent actions quickly: integers in the range of a Discrete space.
 
     Args:
         action_spaces: The agents' spaces by name.
@@ -52,44 +53,47 @@ class UsualActions:
             if isinstance(space, spaces.Discrete) and space.dtype == np.int64
         }
 
-    def others(self, actions: Mapping[str, Any]) -> list[str]:
-        """The agents whose actions `check_action` must look at."""
+    def needing_check(self, actions: Mapping[str, Any]) -> list[str]:
+        """The agents whose actions need a check against their space."""
         ranges = self._ranges
-        others = []
+        needing_check = []
         for name, action in actions.items():
             if type(action) in _INTEGERS and name in ranges:
                 begin, end = ranges[name]
                 if begin <= action < end:
                     continue
-            others.append(name)
-        return others
+            needing_check.append(name)
+        return needing_check
 
 
-def check_action(name: str, space: spaces.Space[Any], action: Any) -> None:
-    """Check that an agent's action is in its space.
+class ActionValidator:
+    """Checks that actions are in their spaces.
+
+    Args:
+        action_spaces: The agents' spaces by name.
 
     Raises:
-        InvalidActionError: It is not.
+        InvalidSpaceError: A space is of an unknown type.
     """
-    if not _contains(space, action):
-        raise InvalidActionError(
-            f"The action of agent {name} is outside its action space.",
-            where=name,
-            expected=str(space),
-            got=f"{type(action).__name__}: {action!r}",
-            remedy="Give a value that action_space(agent).contains() accepts.",
-        )
 
+    def __init__(self, action_spaces: Mapping[str, spaces.Space[Any]]) -> None:
+        self._spaces = dict(action_spaces)
+        self._contains = {name: membership(space, name) for name, space in action_spaces.items()}
+        self._fast_path = DiscreteFastPath(action_spaces)
 
-def _contains(space: spaces.Space[Any], action: Any) -> bool:
-    """Whether an action is in a space. Numbers of another width are welcome, as trainers make them."""
-    if isinstance(space, spaces.Box):
-        if not isinstance(action, (np.ndarray, list, tuple)):
-            return False
-        array = np.asarray(action)
-        if array.dtype.kind not in "fiu" or array.shape != space.shape:
-            return False
-        return b"\0" not in ((array >= space.low) & (array <= space.high)).tobytes()
-    if isinstance(space, spaces.Discrete) and isinstance(action, np.ndarray):
-        return action.size == 1 and action.dtype.kind in "iu" and bool(space.contains(int(action.item())))
-    return bool(space.contains(action))
+    def validate(self, actions: Mapping[str, Any]) -> None:
+        """Check the actions of agents that exist.
+
+        Raises:
+            InvalidActionError: An action is outside its space.
+        """
+        for name in self._fast_path.needing_check(actions):
+            action = actions[name]
+            if not self._contains[name](action):
+                raise InvalidActionError(
+                    f"The action of agent {name} is outside its action space.",
+                    where=name,
+                    expected=str(self._spaces[name]),
+                    got=f"{type(action).__name__}: {action!r}",
+                    remedy="Give a value that action_space(agent).contains() accepts.",
+                )

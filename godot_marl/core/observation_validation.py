@@ -1,4 +1,4 @@
-"""Checks what a scene answers, as it arrives."""
+"""Checks what a scene answers when it arrives."""
 
 from __future__ import annotations
 
@@ -10,64 +10,73 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from godot_marl.codec import Layout, Reply
 from godot_marl.errors import InvalidObservationError
-from godot_marl.plans import SECTION_DTYPES
-from godot_marl.protocol import SceneDescription
-from godot_marl.spaces import leaves
+from godot_marl.protocol.codec import MessageCodec, Reply
+from godot_marl.protocol.messages import SceneDescription
+from godot_marl.protocol.space_kinds.kind import LeafKind
+from godot_marl.protocol.space_kinds.registry import leaf_kind_of
+from godot_marl.protocol.space_layout import SECTION_DTYPES
+from godot_marl.protocol.spaces import leaves
 
 
 class ObservationOutOfBoundsWarning(UserWarning):
     """An observation lies outside the bounds of its space. It is passed on as it is, never clipped."""
 
 
-class ObservationChecker:
-    """Raises for what is no number, and warns once for each agent whose observation is out of bounds.
+class ObservationValidator:
+    """Raises an error for NaN, and warns once for each agent whose observation is out of bounds.
 
-    Wrong types and sizes are found in the scene, before they could become silent zeros.
+    The addon checks types and sizes, because a message cannot hold a wrong one.
+
+    Args:
+        scene: The scene.
+
+    Raises:
+        InvalidSpaceError: An observation space is of an unknown type.
     """
 
     def __init__(self, scene: SceneDescription) -> None:
         self._agents = scene.agents
         self._warned: set[int] = set()
-        self._ranges = _ranges_of(scene.layout())
+        self._ranges = _ranges_of(scene.make_codec())
 
-    def suspects(self, reply: Reply, arena: int) -> Collection[int]:
-        """The slots whose part of the reply holds something that `check` may find wrong, all looked at at once."""
-        suspects: Collection[int] = ()
+    def slots_out_of_bounds(self, reply: Reply, arena: int) -> Collection[int]:
+        """The slots for whose observations `validate` may raise or warn; one comparison for each section."""
+        slots_out_of_bounds: Collection[int] = ()
         for section in self._ranges:
             found = section.outside(reply.sections[section.name][arena])
             if found:
-                suspects = {*suspects, *found}
-        return suspects
+                slots_out_of_bounds = {*slots_out_of_bounds, *found}
+        return slots_out_of_bounds
 
-    def suspects_of_all(self, reply: Reply) -> list[tuple[int, int]]:
-        """The same of all arenas of the reply: (arena, slot)."""
+    def candidates(self, reply: Reply) -> list[tuple[int, int]]:
+        """The slots that `slots_out_of_bounds` finds, in all arenas of the reply: (arena, slot)."""
         if all(section.is_fine(reply.sections[section.name]) for section in self._ranges):
             return []
-        return [(arena, slot) for arena in range(len(reply.flags)) for slot in self.suspects(reply, arena)]
+        return [(arena, slot) for arena in range(len(reply.flags)) for slot in self.slots_out_of_bounds(reply, arena)]
 
-    def check(self, slot: int, observation: Any) -> None:
+    def validate(self, slot: int, observation: Any) -> None:
         """Check the observation of the agent in this slot.
 
         Raises:
             InvalidObservationError: It holds NaN, or an integer that its space does not have.
         """
         agent = self._agents[slot]
-        for place, space, value in leaves(agent.observation_space, observation):
-            if _is_inside(space, value):
+        for place, kind, space, value in leaves(agent.observation_space, observation):
+            low, high = kind.bounds(space)
+            if _is_inside(value, low, high):
                 continue
-            fault = _fault_of(space, value)
+            fault = _fault_of(kind, space, value)
             if fault is not None:
                 where = f"{agent.path}.get_observation()"
                 raise _error(f"The observation of agent {agent.name}{place}", where, fault)
-            if isinstance(space, spaces.Box) and slot not in self._warned:
+            if slot not in self._warned:
                 self._warned.add(slot)
-                outside = _point_at(value, (value < space.low) | (value > space.high))
+                outside = _point_at(value, (value < low) | (value > high))
                 warnings.warn(
                     f"{agent.path}.get_observation(): the observation of agent {agent.name}{place} is outside its "
                     f"space {space}: {outside}. It is passed on unclipped; widen "
-                    "get_observation_space(). This is said once for each agent.",
+                    "get_observation_space(). This warning comes once for each agent.",
                     ObservationOutOfBoundsWarning,
                     stacklevel=_levels_to_caller(),
                 )
@@ -78,9 +87,9 @@ class ObservationChecker:
         Raises:
             InvalidObservationError: One is NaN.
         """
-        everybody: list[float] = reply.rewards[arena].tolist()
-        rewards = [everybody[slot] for slot in slots]
-        # One that is NaN makes the sum NaN; infinite ones of both signs do, too.
+        all_rewards: list[float] = reply.rewards[arena].tolist()
+        rewards = [all_rewards[slot] for slot in slots]
+        # NaN makes the sum NaN. So do infinities of both signs, which are allowed.
         total = sum(rewards)
         if total == total:
             return rewards
@@ -88,7 +97,7 @@ class ObservationChecker:
             if reward != reward:
                 agent = self._agents[slot]
                 raise InvalidObservationError(
-                    f"The reward of agent {agent.name} is no number.",
+                    f"The reward of agent {agent.name} is not a number.",
                     where=f"{agent.path}.get_reward()",
                     expected="a number",
                     got="NaN",
@@ -97,20 +106,20 @@ class ObservationChecker:
         return rewards
 
 
-def check_state(space: spaces.Space[Any], state: Any) -> None:
-    """Check what get_state of the scene's root answered. Outside the bounds of a box it may be.
+def validate_state(space: spaces.Space[Any], state: Any) -> None:
+    """Check what get_state of the scene's root answered. A Box's bounds are not checked.
 
     Raises:
         InvalidObservationError: It holds NaN, or an integer that its space does not have.
     """
-    for place, leaf, value in leaves(space, state):
-        fault = None if _is_inside(leaf, value) else _fault_of(leaf, value)
+    for place, kind, leaf, value in leaves(space, state):
+        fault = None if _is_inside(value, *kind.bounds(leaf)) else _fault_of(kind, leaf, value)
         if fault is not None:
             raise _error(f"The state{place}", "get_state() of the scene's root", fault)
 
 
 class _Section:
-    """Between which numbers each element of one section must lie."""
+    """The bounds of each element of one section."""
 
     def __init__(self, name: str, width: int) -> None:
         self.name = name
@@ -123,13 +132,13 @@ class _Section:
         self._is_unbounded = False
 
     def close(self) -> _Section:
-        """Note what all ranges have in common."""
+        """Look for properties that all bounds share."""
         self._is_unbounded = bool(np.isneginf(self.low).all() and np.isposinf(self.high).all())
         return self
 
     @property
     def is_whole_type(self) -> bool:
-        """True if every number of the section's type is allowed, as in pictures."""
+        """True if every number of the section's dtype is allowed, as in images."""
         if self.low.dtype.kind == "f":
             return False
         limits = np.iinfo(self.low.dtype)
@@ -143,7 +152,7 @@ class _Section:
 
     def outside(self, row: np.ndarray[Any, Any]) -> Sequence[int]:
         """The slots that have an element outside its range, or one that is NaN."""
-        # The state lies behind the observations. It is checked where it is asked for.
+        # The state follows the observations, and `validate_state` checks it.
         row = row[: self._width]
         inside = row == row if self._is_unbounded else (row >= self.low) & (row <= self.high)
         # A search through bytes costs less than a reduction.
@@ -153,16 +162,17 @@ class _Section:
         return slots
 
 
-def _ranges_of(layout: Layout) -> list[_Section]:
-    leaves = list(layout.observation_leaves())
+def _ranges_of(codec: MessageCodec) -> list[_Section]:
+    observation_leaves = list(codec.observation_leaves())
     ends: dict[str, int] = {}
-    for _, name, begin, space in leaves:
+    for _, name, begin, space in observation_leaves:
         ends[name] = begin + _size_of(space)
     sections = {name: _Section(name, end) for name, end in ends.items()}
-    for slot, name, begin, space in leaves:
+    for slot, name, begin, space in observation_leaves:
         section = sections[name]
         part = slice(begin, begin + _size_of(space))
-        section.low[part], section.high[part] = _range_of(space)
+        low, high = leaf_kind_of(space).bounds(space)
+        section.low[part], section.high[part] = np.ravel(low), np.ravel(high)
         section.slots[part] = slot
     return [section.close() for section in sections.values() if not section.is_whole_type]
 
@@ -171,22 +181,8 @@ def _size_of(space: spaces.Space[Any]) -> int:
     return int(np.prod(space.shape or (), dtype=np.int64))
 
 
-def _range_of(space: spaces.Space[Any]) -> tuple[Any, Any]:
-    """The smallest and the largest value of each element."""
-    match space:
-        case spaces.Box():
-            return space.low.ravel(), space.high.ravel()
-        case spaces.Discrete():
-            # As an array, because a range beyond 64 bits wraps there without a word, and `check` has the last one.
-            start = np.array([space.start])
-            return start, start + (space.n - 1)
-        case spaces.MultiDiscrete():
-            return space.start, space.start + space.nvec - 1
-    return 0, 1
-
-
 def _levels_to_caller() -> int:
-    """For a warning of the calling function: how far up the code is that is not of this package."""
+    """The `stacklevel` with which a warning of the calling function points at the code outside this package."""
     level, frame = 1, sys._getframe(1)
     package = __name__.partition(".")[0] + "."
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(package):
@@ -194,15 +190,14 @@ def _levels_to_caller() -> int:
     return level
 
 
-def _is_inside(space: spaces.Space[Any], value: Any) -> bool:
-    # The shape and type of a box are given by the layout; what is left is quicker to ask than `contains`.
-    if isinstance(space, spaces.Box):
-        return bool(((value >= space.low) & (value <= space.high)).all())
-    return bool(space.contains(value))
+def _is_inside(value: Any, low: Any, high: Any) -> bool:
+    # The layout gives the shape and the dtype, so the bounds remain, which are quicker to check than `contains`.
+    elements = np.asarray(value)
+    return b"\0" not in ((elements >= low) & (elements <= high)).tobytes()
 
 
 def _point_at(value: Any, wrong: Any) -> str:
-    """The first of the wrong elements and its place; an observation can be a whole picture."""
+    """The first of the wrong elements and its place; an observation can be a whole image."""
     elements = np.asarray(value)
     places = np.argwhere(wrong)
     first = tuple(places[0].tolist())
@@ -211,14 +206,14 @@ def _point_at(value: Any, wrong: Any) -> str:
     return f"{elements[first]} at {index}{more}"
 
 
-def _fault_of(space: spaces.Space[Any], value: Any) -> tuple[str, str, str] | None:
-    """What was expected of a value outside its space, what it is, and what to do; None if it is out of bounds only."""
+def _fault_of(kind: LeafKind[Any], space: spaces.Space[Any], value: Any) -> tuple[str, str, str] | None:
+    """The expected value, the found one and the remedy for a value outside its space; None if a warning is enough."""
     if np.asarray(value).dtype.kind == "f" and np.isnan(value).any():
         remedy = "Look for a division by zero, or for a vector of length zero that was normalized."
         return "numbers", _point_at(value, np.isnan(value)), remedy
-    if isinstance(space, spaces.Box):
+    if kind.has_soft_bounds:
         return None
-    return str(space), str(value), "Answer a value of the space, or let the space have room for it."
+    return str(space), str(value), "Return a value of the space, or make the space larger."
 
 
 def _error(what: str, where: str, fault: tuple[str, str, str]) -> InvalidObservationError:

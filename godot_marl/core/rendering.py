@@ -1,4 +1,4 @@
-"""Saves rendered frames as pictures, and reads those that a game saved."""
+"""Saves rendered images, and reads those that a game saved."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from godot_marl.errors import GameError, InvalidOptionError, MissingDependencyEr
 
 
 def read_frame(path: Path) -> np.ndarray[Any, Any]:
-    """Read a picture: uint8 of shape (height, width, 3).
+    """Read an image: uint8 of shape (height, width, 3).
 
     Raises:
         MissingDependencyError: Pillow is not installed.
-        GameError: There is no picture.
+        GameError: There is no image.
     """
     try:
         from PIL import Image
     except ImportError as error:
         raise _pillow_error("Reading", "render_mode", error) from error
     try:
-        with Image.open(path) as picture:
-            return np.array(picture.convert("RGB"))
+        with Image.open(path) as image:
+            return np.array(image.convert("RGB"))
     except OSError as error:
         raise GameError(
-            "The game saved no picture where one was expected.",
+            "The game did not save an image.",
             where=str(path),
-            expected="a picture",
+            expected="an image file",
             got=str(error),
         ) from error
 
 
-class FrameSaver:
-    """Saves frames as 0.png, 1.png, ... in a folder.
+class FrameWriter:
+    """Saves rendered frames as 0.png, 1.png, ... in a folder.
 
     Args:
-        folder: The folder, made when the first frame comes; None saves nothing.
+        folder: The folder, created with the first frame; None saves nothing.
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None) -> None:
@@ -47,8 +47,8 @@ class FrameSaver:
         self._next = 0
 
     @classmethod
-    def of_arenas(cls, folder: str | os.PathLike[str] | None, count: int) -> list[FrameSaver]:
-        """One for each of many arenas, whose frames go into the folders 0, 1, ... in `folder`."""
+    def of_arenas(cls, folder: str | os.PathLike[str] | None, count: int) -> list[FrameWriter]:
+        """Make one writer for each arena, which saves to the folders 0, 1, ... in `folder`."""
         return [cls(None if folder is None else Path(folder) / str(arena)) for arena in range(count)]
 
     @property
@@ -75,7 +75,7 @@ class FrameSaver:
             Image.fromarray(frame).save(path)
         except OSError as error:
             with contextlib.suppress(OSError):
-                # Half a picture is worse than none.
+                # Leave no half-written image.
                 path.unlink(missing_ok=True)
             raise InvalidOptionError(
                 "A frame could not be saved.",

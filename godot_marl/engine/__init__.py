@@ -1,7 +1,7 @@
-"""Find the Godot executable, or install one for this user.
+"""Finds the Godot executable, or installs one for this user.
 
-`ensure_engine` is what starts a game: it takes the engine that was named, else one on PATH, else the one installed
-before, else it installs one. `find_engine` does the same without installing.
+`ensure_engine` returns the specified engine, else one on PATH, else the installed one, else it installs one.
+`find_engine` does the same without installing.
 """
 
 from godot_marl.engine._find import find_engine

@@ -1,4 +1,4 @@
-"""Unpack a zip archive with its file modes, and never outside the folder."""
+"""Unpacks a zip archive with its file modes, and never outside of the folder."""
 
 from __future__ import annotations
 
@@ -8,18 +8,23 @@ import stat
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from godot_marl.engine._model import BY_HAND, Progress, Report
+from godot_marl.engine._model import MANUAL_INSTALL, Progress, Report
 from godot_marl.errors import EngineInstallError
 
 
 def unpack(archive: Path, folder: Path, report: Report) -> None:
-    """Unpack an archive into a folder that exists.
+    """Unpack an archive into an existing folder.
 
-    The standard library's own `extractall` drops the mark of executables, and writes links as files.
+    The standard library's `extractall` drops the modes of executables, and writes links as files.
+
+    Args:
+        archive: The zip archive.
+        folder: The folder.
+        report: Called with the progress.
 
     Raises:
-        EngineInstallError: It is no zip archive, is damaged, or has an entry that would lie outside the folder.
-        OSError: The folder could not be written.
+        EngineInstallError: The file is not a zip archive or is damaged, or an entry's path leads out of the folder.
+        OSError: The folder is not writable.
     """
     try:
         with zipfile.ZipFile(archive) as content:
@@ -34,9 +39,9 @@ def unpack(archive: Path, folder: Path, report: Report) -> None:
         raise EngineInstallError(
             "The archive cannot be unpacked.",
             where=archive.name,
-            expected="a sound zip archive",
+            expected="an undamaged zip archive",
             got=str(error),
-            remedy=BY_HAND,
+            remedy=MANUAL_INSTALL,
         ) from error
 
 
@@ -48,10 +53,10 @@ def _write(content: zipfile.ZipFile, entry: zipfile.ZipInfo, archive: Path, fold
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     if stat.S_ISLNK(mode):
-        aim = content.read(entry).decode("utf-8", "replace")
-        inside = os.path.normpath(PurePosixPath(entry.filename).parent / aim)
-        _check(archive, inside.replace(os.sep, "/"))
-        target.symlink_to(aim)
+        link_target = content.read(entry).decode("utf-8", "replace")
+        resolved = os.path.normpath(PurePosixPath(entry.filename).parent / link_target)
+        _check(archive, resolved.replace(os.sep, "/"))
+        target.symlink_to(link_target)
         return
     with content.open(entry) as source, target.open("wb") as file:
         shutil.copyfileobj(source, file, 1 << 20)
@@ -63,9 +68,9 @@ def _check(archive: Path, name: str) -> None:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name:
         raise EngineInstallError(
-            "The archive has a file that would lie outside its folder.",
+            "The archive has a file outside of its folder.",
             where=archive.name,
             expected="relative paths",
             got=repr(name),
-            remedy=BY_HAND,
+            remedy=MANUAL_INSTALL,
         )

@@ -1,7 +1,7 @@
-"""Godot from Debian's packages, unpacked into a folder: no root, and nothing of the system is changed.
+"""Installs Godot from Debian's packages, unpacked into a folder, without root and without changes to the system.
 
-The machine's own apt downloads and verifies them, with a state of its own in which nothing is installed yet, so that
-it brings all that they need, down to the C library: they come from a newer Debian than the machine may be.
+The machine's apt downloads and verifies the packages. It uses a separate, empty package state, and so downloads all
+dependencies down to the C library, because the packages may come from a newer Debian than the machine's.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from godot_marl.engine import _process
-from godot_marl.engine._model import BY_HAND, Progress, Report
+from godot_marl.engine._model import MANUAL_INSTALL, Progress, Report
 from godot_marl.errors import EngineInstallError
 
 _log = logging.getLogger("godot_marl.engine")
 
 SUITE = "testing"
-# Mesa draws without a graphics card. The last one is opened at run time under X11, so that no dependency names it.
+# Mesa renders without a graphics card. No package depends on the last one: Godot loads it at run time under X11.
 PACKAGES = ("godot", "libgl1-mesa-dri", "libgl1", "libegl1", "libxkbcommon-x11-0")
 
 _PROGRAMS = ("apt-get", "dpkg", "dpkg-deb", "tar")
 _KEYRINGS = tuple(Path("/usr/share/keyrings", f"debian-archive-keyring.{ending}") for ending in ("pgp", "gpg"))
 
-# Seconds. Asking takes less than one, package lists a few; the download is 150 MB over a line that may be slow.
-_ASK_TIMEOUT = 60.0
+# In seconds. Queries take less than one, package lists a few; the download is 150 MB over a possibly slow line.
+_QUERY_TIMEOUT = 60.0
 _LISTS_TIMEOUT = 600.0
 _DOWNLOAD_TIMEOUT = 5400.0
 _UNPACK_TIMEOUT = 300.0
 
-# What a program needs only to be read about, or in a language that Godot brings itself.
-_USELESS = ("doc", "man", "locale", "lintian", "bug", "bash-completion")
+# Folders of documentation and translations; Godot has its own translations.
+_UNNEEDED = ("doc", "man", "locale", "lintian", "bug", "bash-completion")
 
-# Read after the machine's own configuration, so that its proxy and certificates stay.
+# apt reads it after the machine's configuration, so that the machine's proxy and certificates apply.
 _APT_CONF = """\
-// What the machine does after an update is about its own packages.
+// The machine's hooks concern its own packages.
 #clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
 #clear APT::Update::Post-Invoke-Success;
@@ -54,20 +54,20 @@ APT::Get::Assume-Yes "true";
 APT::Get::AllowUnauthenticated "false";
 Acquire::AllowInsecureRepositories "false";
 Acquire::AllowDowngradeToInsecureRepositories "false";
-// Without it, package lists that could not be read are a warning.
+// Otherwise apt only warns of package lists that it could not read.
 APT::Update::Error-Mode "any";
 Acquire::Retries "3";
 """
 
 _WRAPPER = """\
 #!/bin/sh
-# Made by godot-marl: starts Godot with the libraries in this folder, wherever the folder lies.
+# Made by godot-marl: starts Godot with the libraries in this folder, which may be moved.
 self=$(readlink -f -- "$0") || exit
 root=${{self%/*}}/root
 export LIBGL_DRIVERS_PATH="$root/{libraries}/dri"
 export GBM_BACKENDS_PATH="$root/{libraries}/gbm"
 export __EGL_VENDOR_LIBRARY_DIRS="$root/usr/share/glvnd/egl_vendor.d"
-# The machine's own fonts and keyboards come first; a small one has none, and Godot would complain.
+# The machine's fonts and keyboards take precedence; Godot reports errors where a machine has none.
 [ -e /etc/fonts/fonts.conf ] || export FONTCONFIG_PATH="$root/etc/fonts"
 [ -e /usr/share/X11/locale/locale.dir ] || export XLOCALEDIR="$root/usr/share/X11/locale"
 exec "$root/{loader}" --library-path "{library_path}" "$root/{program}" "$@"
@@ -80,25 +80,25 @@ class DebianProvider:
     name = f"Debian's packages ({SUITE})"
 
     def reason_unavailable(self) -> str | None:
-        """Return why it cannot work here: no Linux, no apt, or no mirror of Debian."""
+        """Return why this machine cannot use it: no Linux, no apt, or no mirror of Debian; None if it can."""
         if not sys.platform.startswith("linux"):
             return "this is not Linux"
         missing = [program for program in _PROGRAMS if shutil.which(program) is None]
         if missing:
             return f"this machine has no {', '.join(missing)}"
         try:
-            found = find_mirrors()
+            mirrors = find_mirrors()
         except EngineInstallError as error:
             return f"{error.what.rstrip('.')}: {error.got}"
-        return None if found else "apt has no source with a mirror of Debian's main archive"
+        return None if mirrors else "apt has no source with a mirror of Debian's main archive"
 
     def install(self, folder: Path, report: Report) -> Path:
-        """Download, unpack, and write the wrapper `godot`; see `Provider.install`."""
+        """Download and unpack the packages, and write the wrapper `godot`; see `Provider.install`."""
         if set(":;") & set(str(folder)):
             raise EngineInstallError(
                 "Godot cannot be installed into this folder.",
                 where=str(folder),
-                expected="a path without colon and semicolon, which part the folders in a library path",
+                expected="a path without colon and semicolon, which separate the folders of a library path",
                 remedy="set the environment variable GODOT_MARL_CACHE to another folder",
             )
         work = folder / "apt"
@@ -111,23 +111,23 @@ class DebianProvider:
             archive.unlink()
         report(Progress("unpack", len(archives), len(archives)))
         shutil.rmtree(work)
-        for name in _USELESS:
+        for name in _UNNEEDED:
             shutil.rmtree(root / "usr" / "share" / name, ignore_errors=True)
         return write_wrapper(folder)
 
     def _download(self, work: Path, report: Report) -> list[Path]:
-        """Return the verified packages, in a folder inside `work`."""
+        """Download the packages into a folder inside `work`, and return their verified files."""
         report(Progress("package lists"))
         apt = prepare_apt(work)
         install = [*apt, "--download-only", "install", *PACKAGES]
         what = "Debian's packages could not be downloaded."
-        planned = _checked([*install, "--print-uris"], what, timeout=_ASK_TIMEOUT)
-        total = sum(line.startswith("'") for line in planned.splitlines())
+        uris = _checked([*install, "--print-uris"], what, timeout=_QUERY_TIMEOUT)
+        total = sum(line.startswith("'") for line in uris.splitlines())
         started = 0
 
         def count(line: str) -> None:
             nonlocal started
-            # apt says so when a file begins; so that file is not there yet.
+            # apt prints this line when a download starts, so the file does not count as done yet.
             if line.startswith("Get:"):
                 report(Progress("download", min(started, total), total))
                 started += 1
@@ -136,17 +136,25 @@ class DebianProvider:
         report(Progress("download", total, total))
         archives = sorted((work / "cache" / "archives").glob("*.deb"))
         if not archives:
-            raise EngineInstallError(what, where="apt-get", expected=f"{total} packages", got="none", remedy=BY_HAND)
+            raise EngineInstallError(
+                what, where="apt-get", expected=f"{total} packages", got="none", remedy=MANUAL_INSTALL
+            )
         return archives
 
 
 def prepare_apt(work: Path) -> list[str]:
-    """Return an apt-get command with a state of its own in `work`, that has read the package lists of `testing`.
+    """Create a separate package state with the package lists of `testing`.
+
+    Args:
+        work: The folder of the package state.
+
+    Returns:
+        An apt-get command that uses it.
 
     Raises:
-        EngineInstallError: No mirror could be read.
+        EngineInstallError: apt could not read the package lists of any mirror.
     """
-    apt = _prepare(work)
+    apt = _create_apt_state(work)
     mirrors = find_mirrors()
     for position, mirror in enumerate(mirrors):
         _write_source(work, mirror)
@@ -161,21 +169,22 @@ def prepare_apt(work: Path) -> list[str]:
 
 
 def find_mirrors() -> list[str]:
-    """Return the addresses of Debian's main archive that this machine's apt uses, the likeliest first.
+    """Return the URLs of Debian's main archive that this machine's apt uses, the most likely first.
 
     Raises:
         EngineInstallError: apt cannot read its own sources.
     """
-    ask = ["apt-get", "indextargets", "Created-By: Packages", "Component: main"]
-    what = "apt does not say which mirrors it uses."
-    known = "$(ORIGIN)|$(LABEL)|$(REPO_URI)"
-    answer = _checked([*ask, "--format", known], what, timeout=_ASK_TIMEOUT)
-    # The archive for security updates is labelled otherwise, and has no suite `testing` of its own.
-    mirrors = [line.removeprefix("Debian|Debian|") for line in _words(answer) if line.startswith("Debian|Debian|")]
+    query = ["apt-get", "indextargets", "Created-By: Packages", "Component: main"]
+    what = "apt does not report which mirrors it uses."
+    origin_format = "$(ORIGIN)|$(LABEL)|$(REPO_URI)"
+    output = _checked([*query, "--format", origin_format], what, timeout=_QUERY_TIMEOUT)
+    # The archive of security updates has another label, and no suite `testing`.
+    mirrors = [line.removeprefix("Debian|Debian|") for line in _lines(output) if line.startswith("Debian|Debian|")]
     if not mirrors and _is_debian():
-        # A fresh machine has no lists yet, so that apt cannot know whose its sources are. Their releases tell; and
-        # when it comes to it, only Debian's signature on `testing` makes apt take a mirror.
-        answer = _checked([*ask, "--no-release-info", "--format", "$(RELEASE)|$(REPO_URI)"], what, timeout=_ASK_TIMEOUT)
+        # Without package lists, apt does not know the origin of its sources. Their releases identify Debian's; and apt
+        # only accepts a mirror with Debian's signature on `testing`.
+        release_format = "$(RELEASE)|$(REPO_URI)"
+        output = _checked([*query, "--no-release-info", "--format", release_format], what, timeout=_QUERY_TIMEOUT)
         releases = {
             "oldoldstable",
             "oldstable",
@@ -185,7 +194,7 @@ def find_mirrors() -> list[str]:
             "sid",
             _os_release("VERSION_CODENAME"),
         }
-        for line in _words(answer):
+        for line in _lines(output):
             release, _, mirror = line.partition("|")
             if release in releases:
                 mirrors.append(mirror)
@@ -193,22 +202,23 @@ def find_mirrors() -> list[str]:
 
 
 def write_wrapper(folder: Path) -> Path:
-    """Write the script `godot` that starts what was unpacked into `folder/root`.
+    """Write the script `godot` that starts the engine in `folder/root`.
 
-    The script finds its own folder, sets where Mesa's drivers are, and becomes Godot: its process id is Godot's.
+    The script finds its own folder, sets the paths of Mesa's drivers, and replaces itself with Godot, so that its
+    process id is Godot's.
 
     Raises:
-        EngineInstallError: The packages do not hold what they used to.
+        EngineInstallError: The packages lack an expected file.
     """
     root = folder / "root"
-    # Where the C library lies tells the name that this architecture has in paths.
-    libraries = _only(root, ["usr/lib/*/libc.so.6", "lib/*/libc.so.6"]).parent
-    loader = _only(root, [f"{base}/{name}" for base in (libraries, "usr/lib*", "lib*") for name in _LOADERS])
-    program = _only(root, ["usr/bin/godot", "usr/games/godot"])
-    places = [libraries, *(libraries / name for name in ("pulseaudio",) if (root / libraries / name).is_dir())]
+    # The C library's folder has the architecture in its name.
+    libraries = _first_match(root, ["usr/lib/*/libc.so.6", "lib/*/libc.so.6"]).parent
+    loader = _first_match(root, [f"{base}/{name}" for base in (libraries, "usr/lib*", "lib*") for name in _LOADERS])
+    program = _first_match(root, ["usr/bin/godot", "usr/games/godot"])
+    folders = [libraries, *(libraries / name for name in ("pulseaudio",) if (root / libraries / name).is_dir())]
     wrapper = folder / "godot"
     text = _WRAPPER.format(
-        libraries=libraries, loader=loader, program=program, library_path=":".join(f"$root/{each}" for each in places)
+        libraries=libraries, loader=loader, program=program, library_path=":".join(f"$root/{path}" for path in folders)
     )
     wrapper.write_text(text, encoding="utf-8")
     wrapper.chmod(0o755)
@@ -218,30 +228,30 @@ def write_wrapper(folder: Path) -> Path:
 _LOADERS = ("ld-linux*.so.*", "ld64.so.*", "ld.so.*")
 
 
-def _only(root: Path, patterns: Sequence[str]) -> Path:
+def _first_match(root: Path, patterns: Sequence[str]) -> Path:
     """Return the first file that matches, relative to `root`."""
     for pattern in patterns:
-        for found in sorted(root.glob(pattern)):
-            return found.relative_to(root)
+        for path in sorted(root.glob(pattern)):
+            return path.relative_to(root)
     raise EngineInstallError(
-        "Debian's packages do not hold what they used to.",
+        "Debian's packages lack an expected file.",
         where=str(root),
         expected=" or ".join(patterns),
         got="no such file",
-        remedy=BY_HAND,
+        remedy=MANUAL_INSTALL,
     )
 
 
-def _prepare(work: Path) -> list[str]:
-    """Make a state folder for apt, and return the command that uses it."""
+def _create_apt_state(work: Path) -> list[str]:
+    """Create an empty package state for apt, and return the command that uses it."""
     for name in ("state/lists/partial", "cache/archives/partial"):
         (work / name).mkdir(parents=True)
     (work / "status").touch()
     architecture = _checked(
-        ["dpkg", "--print-architecture"], "dpkg does not say the machine's architecture.", timeout=_ASK_TIMEOUT
+        ["dpkg", "--print-architecture"], "dpkg does not report the machine's architecture.", timeout=_QUERY_TIMEOUT
     ).strip()
     (work / "apt.conf").write_text(_APT_CONF.format(architecture=architecture), encoding="utf-8")
-    # Paths are arguments, where they need no quoting. "-" is a name that no file has.
+    # Paths are arguments, because a configuration file would need quotes. "-" stands for no file.
     options = {
         "Dir::Etc::sourcelist": work / "sources.list",
         "Dir::Etc::sourceparts": "-",
@@ -261,9 +271,9 @@ def _prepare(work: Path) -> list[str]:
 
 
 def _write_source(work: Path, mirror: str) -> None:
-    # Only the list of packages: no translations, and nothing that other programs of the machine want to be fetched.
+    # Only the list of packages: no translations, and no index files that other programs request.
     options = ["target=Packages", "lang=none"]
-    # Where the keyring is missing, apt falls back on all keys that the machine trusts; it always wants a signature.
+    # Without the keyring, apt accepts all keys that the machine trusts; it always requires a signature.
     options += [f"signed-by={keyring}" for keyring in _KEYRINGS if keyring.is_file()][:1]
     (work / "sources.list").write_text(f"deb [{' '.join(options)}] {mirror} {SUITE} main\n", encoding="utf-8")
 
@@ -275,34 +285,34 @@ def _checked(
     timeout: float,
     on_line: Callable[[str], None] | None = None,
 ) -> str:
-    """Return what a program prints.
+    """Run a program, and return its standard output.
 
     Raises:
-        EngineInstallError: It failed, or took too long; the message has what it said about that.
+        EngineInstallError: The program failed or took too long; the message has the program's errors.
     """
     where = os.fspath(command[0])
-    # The words that are looked for must not be translated.
+    # The output is parsed, so it must not be translated.
     env = {**os.environ, "LC_ALL": "C", "LANGUAGE": "C"}
     try:
         finished = _process.run(command, timeout=timeout, env=env, on_line=on_line)
     except subprocess.TimeoutExpired:
-        got = f"no end within {timeout:g} s"
-        raise EngineInstallError(what, where=where, expected="an end", got=got, remedy=BY_HAND) from None
+        got = f"the program still runs after {timeout:g} s"
+        raise EngineInstallError(what, where=where, expected="an end", got=got, remedy=MANUAL_INSTALL) from None
     if finished.status != 0:
-        said = [line for line in finished.stderr.splitlines() if line.strip()]
-        # Errors are what counts; there can be dozens of them, one for each file.
-        said = [line for line in said if re.match(r"E:|Err:|.*error", line)] or said
+        lines = [line for line in finished.stderr.splitlines() if line.strip()]
+        # Report errors rather than warnings; there may be one error for each file.
+        errors = [line for line in lines if re.match(r"E:|Err:|.*error", line)] or lines
         raise EngineInstallError(
             what,
             where=where,
             expected="exit status 0",
-            got=f"exit status {finished.status}: " + "\n    ".join(said[-10:]),
-            remedy=f"check the network and apt's sources and try again; or {BY_HAND}",
+            got=f"exit status {finished.status}: " + "\n    ".join(errors[-10:]),
+            remedy=f"check the network and apt's sources and try again; or {MANUAL_INSTALL}",
         )
     return finished.stdout
 
 
-def _words(text: str) -> list[str]:
+def _lines(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 

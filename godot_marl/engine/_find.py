@@ -1,6 +1,6 @@
-"""Look for a Godot executable, in a fixed order, and ask each for its version.
+"""Searches for a Godot executable in a fixed order, and checks the version of each candidate.
 
-The tests on files are those of `os.path`: the ones of `pathlib` raise where a folder on PATH may not be read.
+It uses the file tests of `os.path`, because those of `pathlib` raise errors in unreadable folders on PATH.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from godot_marl.engine import _manifest
 from godot_marl.engine._model import (
-    BY_HAND,
+    MANUAL_INSTALL,
     MINIMUM_TEXT,
     MINIMUM_VERSION,
     Engine,
@@ -35,12 +35,17 @@ VARIABLE = "GODOT_MARL_ENGINE"
 _VERSION_TIMEOUT = 30.0  # seconds
 
 _NAMES = ("godot", "godot4")
-_ENDINGS = ("", ".exe") if os.name == "nt" else ("",)
+_SUFFIXES = ("", ".exe") if os.name == "nt" else ("",)
 
 
 @dataclass(frozen=True)
 class PassedOver:
-    """A candidate that nobody named, and why it was not taken."""
+    """A candidate of the search that is not usable.
+
+    Attributes:
+        path: The candidate.
+        reason: Why it is not usable.
+    """
 
     path: Path
     reason: str
@@ -49,16 +54,16 @@ class PassedOver:
 def find_engine(engine: str | os.PathLike[str] | None = None) -> Engine:
     """Find a Godot executable that is new enough, without installing one.
 
-    The order is: `engine`; the environment variable `GODOT_MARL_ENGINE`; a `godot`, `godot4` or `Godot*` on PATH; one
-    that godot-marl installed before. One that was named, by the argument or the variable, is taken or is an error.
-    Others that are too old or do not run are passed over.
+    The order is: `engine`; the environment variable `GODOT_MARL_ENGINE`; a `godot`, `godot4` or `Godot*` on PATH; the
+    engine that godot-marl installed. An engine that the argument or the variable specifies must be usable. Other
+    candidates that are too old or do not run are passed over.
 
     Args:
-        engine: A path, or the name of a program on PATH; None to look for one.
+        engine: A path, or the name of a program on PATH; None to search for one.
 
     Raises:
-        EngineNotFoundError: The one that was named does not exist or cannot be started, or there is none at all.
-        EngineVersionError: The one that was named is too old, or does not answer as Godot does.
+        EngineNotFoundError: The specified engine does not exist or cannot be started, or none was found.
+        EngineVersionError: The specified engine is too old, or not a Godot engine.
     """
     found, passed_over = search(engine)
     if found is not None:
@@ -67,22 +72,26 @@ def find_engine(engine: str | os.PathLike[str] | None = None) -> Engine:
         "No Godot engine was found.",
         where=f"the engine= option, {VARIABLE}, {', '.join(_NAMES)} and Godot* on PATH, {_manifest.installed_folder()}",
         expected=f"{MINIMUM_TEXT}",
-        got="; ".join(f"{each.path}: {each.reason}" for each in passed_over) or "none at any of these places",
-        remedy=f"run `godot-marl engine install`, or {BY_HAND}",
+        got="; ".join(f"{candidate.path}: {candidate.reason}" for candidate in passed_over)
+        or "none at any of these places",
+        remedy=f"run `godot-marl engine install`, or {MANUAL_INSTALL}",
     )
 
 
 def search(engine: str | os.PathLike[str] | None = None) -> tuple[Engine | None, list[PassedOver]]:
-    """Do as `find_engine`, but return None and what was passed over where it finds none.
+    """Search as `find_engine` does, without an error if there is no engine.
+
+    Returns:
+        The engine or None, and the candidates that were passed over.
 
     Raises:
-        EngineNotFoundError: The one that was named does not exist or cannot be started.
-        EngineVersionError: The one that was named is too old, or does not answer as Godot does.
+        EngineNotFoundError: The specified engine does not exist or cannot be started.
+        EngineVersionError: The specified engine is too old, or not a Godot engine.
     """
     if engine is not None:
-        return _named(os.fspath(engine), "option"), []
+        return _specified(os.fspath(engine), "option"), []
     if variable := os.environ.get(VARIABLE):
-        return _named(variable, "GODOT_MARL_ENGINE"), []
+        return _specified(variable, "GODOT_MARL_ENGINE"), []
     passed_over: list[PassedOver] = []
     for path in _on_path():
         try:
@@ -99,21 +108,25 @@ def search(engine: str | os.PathLike[str] | None = None) -> tuple[Engine | None,
 
 
 def find_installed() -> Engine | None:
-    """Return the engine that godot-marl installed before, or None if there is none.
+    """Return the engine that godot-marl installed, or None if there is none.
 
     Raises:
-        EngineError: There is one, but it does not work any more, or is too old for this version of godot-marl.
+        EngineError: The installed engine does not work, or is too old for this version of godot-marl.
     """
     path = _manifest.read()
     return None if path is None else probe(path, "installed")
 
 
 def probe(path: Path, source: Source) -> Engine:
-    """Ask an executable for its version.
+    """Run an executable with `--version`, and check its version.
+
+    Args:
+        path: The executable.
+        source: Where it was found.
 
     Raises:
-        EngineNotFoundError: It does not exist or cannot be started.
-        EngineVersionError: It is too old, or does not answer as Godot does.
+        EngineNotFoundError: The file does not exist or cannot be started.
+        EngineVersionError: The engine is too old, or the program is not a Godot engine.
     """
     where = f"{path} ({_WHERE[source]})"
     remedy = _REMEDY[source]
@@ -121,29 +134,30 @@ def probe(path: Path, source: Source) -> Engine:
     def not_found(what: str, got: str) -> EngineNotFoundError:
         return EngineNotFoundError(what, where=where, expected="an executable file", got=got, remedy=remedy)
 
-    def unfit(what: str, got: str) -> EngineVersionError:
+    def wrong_version(what: str, got: str) -> EngineVersionError:
         return EngineVersionError(what, where=where, expected=MINIMUM_TEXT, got=got, remedy=remedy)
 
     if not os.path.isfile(path):
         got = "a folder" if os.path.isdir(path) else "there is no such file"
         raise not_found("The engine does not exist.", got)
     try:
-        answer = run([path, "--version"], timeout=_VERSION_TIMEOUT)
+        finished = run([path, "--version"], timeout=_VERSION_TIMEOUT)
     except subprocess.TimeoutExpired:
-        got = f"no answer to --version within {_VERSION_TIMEOUT:g} s"
-        raise unfit("This engine does not say its version.", got) from None
+        got = f"no output for --version within {_VERSION_TIMEOUT:g} s"
+        raise wrong_version("This engine does not report its version.", got) from None
     except OSError as error:
         raise not_found("This engine cannot be started.", error.strerror or str(error)) from error
-    # Not the exit status: some Godot 3 return 255, and the version says more about them than that.
-    for line in answer.stdout.splitlines():
+    # Ignore the exit status: some Godot 3 engines exit with 255, and their version makes a better error.
+    for line in finished.stdout.splitlines():
         version = parse_version(line.strip())
         if version is None:
             continue
         if version < MINIMUM_VERSION:
-            raise unfit("This engine is too old.", line.strip())
+            raise wrong_version("This engine is too old.", line.strip())
         return Engine(path=path, version=line.strip(), source=source)
-    said = (answer.stdout.strip() or answer.stderr.strip() or "nothing").splitlines()[-1][:200]
-    raise unfit("This is no Godot engine.", f"exit status {answer.status} after --version, which printed: {said}")
+    output = (finished.stdout.strip() or finished.stderr.strip() or "nothing").splitlines()[-1][:200]
+    got = f"exit status {finished.status} for --version, with the output: {output}"
+    raise wrong_version("This is not a Godot engine.", got)
 
 
 _WHERE: dict[Source, str] = {
@@ -153,47 +167,48 @@ _WHERE: dict[Source, str] = {
     "installed": "installed by godot-marl",
 }
 _REMEDY: dict[Source, str] = {
-    "option": f"name an executable of {MINIMUM_TEXT}, or leave the option out to have one found or installed",
+    "option": f"specify an executable of {MINIMUM_TEXT}, or omit the option to have one found or installed",
     "GODOT_MARL_ENGINE": f"set it to an executable of {MINIMUM_TEXT}, or unset it to have one found or installed",
-    "PATH": BY_HAND,
+    "PATH": MANUAL_INSTALL,
     "installed": "run `godot-marl engine install --force`",
 }
 
 
-def _named(name: str, source: Source) -> Engine:
+def _specified(name: str, source: Source) -> Engine:
     path = Path(os.path.expanduser(name))
     if len(path.parts) == 1 and not os.path.exists(path):
         on_path = shutil.which(name)
         path = Path(on_path) if on_path else path
-    bundle = path / "Contents" / "MacOS" / "Godot"  # what macOS shows as the program Godot.app is a folder
-    # Absolute, as the game may be started in another folder; links stay, as a link's name may be what was meant.
-    return probe((bundle if os.path.isfile(bundle) else path).absolute(), source)
+    # On macOS, Godot.app is a folder.
+    executable = path / "Contents" / "MacOS" / "Godot"
+    # Absolute, because the game may run in another folder; not resolved, because the error must show the user's path.
+    return probe((executable if os.path.isfile(executable) else path).absolute(), source)
 
 
 def _on_path() -> Iterator[Path]:
-    """Yield what looks like Godot: for each name in the order of PATH, then `Godot*` with the newest first."""
-    # An empty entry means the current folder: what lies there is not run unasked.
+    """Yield candidates on PATH: each of the names in the order of PATH, then `Godot*` with the newest first."""
+    # An empty entry means the current folder, whose programs must not run without a request.
     folders = [Path(entry) for entry in os.environ.get("PATH", "").split(os.pathsep) if entry]
-    candidates = [folder / (name + ending) for name in _NAMES for folder in folders for ending in _ENDINGS]
+    candidates = [folder / (name + ending) for name in _NAMES for folder in folders for ending in _SUFFIXES]
     for folder in folders:
         with contextlib.suppress(OSError):
-            named = [folder / name for name in os.listdir(folder) if name.startswith("Godot")]
-            candidates += sorted(named, key=_numbers, reverse=True)
+            versioned = [folder / name for name in os.listdir(folder) if name.startswith("Godot")]
+            candidates += sorted(versioned, key=_version_key, reverse=True)
     seen: set[Path] = set()
     for candidate in candidates:
         if not os.path.isfile(candidate) or not os.access(candidate, os.X_OK):
             continue
         if os.name == "nt" and candidate.suffix.lower() != ".exe":
             continue
-        # The same file has several names where PATH repeats a folder, or where case does not count.
+        # PATH may repeat a folder, and file systems may ignore case, so compare real paths.
         real = candidate.resolve()
         if real not in seen:
             seen.add(real)
             yield candidate.absolute()
 
 
-def _numbers(path: Path) -> tuple[list[int], str]:
-    """Order `Godot_v4.10` after `Godot_v4.9`."""
+def _version_key(path: Path) -> tuple[list[int], str]:
+    """Return a sort key that orders `Godot_v4.10` after `Godot_v4.9`."""
     return [int(number) for number in re.findall(r"\d+", path.name)], path.name
 
 

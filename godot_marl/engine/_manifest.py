@@ -1,7 +1,7 @@
-"""Where an installed engine lies in the cache, and the small file that says what it is.
+"""The folder of the installed engine in the cache, and its manifest.
 
-`<cache>/engine/installed/` appears by one rename, when all of it is there and has been started once. Its
-`engine.json` names the executable, whose place differs between platforms.
+An installation creates `<cache>/engine/installed/` by one rename, after it has started the engine once. The manifest
+`engine.json` has the executable's path, which differs between platforms.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from godot_marl.cache import cache_dir
+from godot_marl.assets.cache import cache_dir
 from godot_marl.errors import EngineNotFoundError
 
 _FILE = "engine.json"
 
 
 def engines_folder() -> Path:
-    """Return the folder for the installed engine, its lock and its temporary folders; it need not exist."""
+    """Return the folder of the installed engine, its lock and its temporary folders; it may not exist."""
     return cache_dir() / "engine"
 
 
@@ -26,24 +26,29 @@ def installed_folder() -> Path:
 
 
 def downloads_folder() -> Path:
-    """Return the folder for archives of which only a part has come; it need not exist."""
+    """Return the folder of incomplete downloads; it may not exist."""
     return engines_folder() / "downloads"
 
 
 def write(folder: Path, executable: Path, *, provider: str, version: str) -> None:
-    """Describe the engine in a folder that will become `installed_folder()`.
+    """Write the manifest into a folder that will become `installed_folder()`.
+
+    Args:
+        folder: The folder.
+        executable: The engine's path, inside the folder.
+        provider: The provider's name.
+        version: The engine's version.
 
     Raises:
         OSError: The file could not be written.
         ValueError: The executable is not inside the folder.
     """
-    inside = executable.relative_to(folder).as_posix()
-    content = {"executable": inside, "provider": provider, "version": version}
+    content = {"executable": executable.relative_to(folder).as_posix(), "provider": provider, "version": version}
     (folder / _FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def provider() -> str | None:
-    """Return the name of the provider that the installed engine came from, or None if that is not known."""
+    """Return the name of the installed engine's provider, or None if it is unknown."""
     try:
         content = json.loads((installed_folder() / _FILE).read_text(encoding="utf-8"))
         return str(content["provider"])
@@ -55,7 +60,7 @@ def read() -> Path | None:
     """Return the executable of the installed engine, or None if none is installed.
 
     Raises:
-        EngineNotFoundError: The folder is there, but its description is not, or is not readable.
+        EngineNotFoundError: The folder exists, but its manifest is missing or unreadable.
     """
     folder = installed_folder()
     if not folder.is_dir():
@@ -66,7 +71,7 @@ def read() -> Path | None:
         raise EngineNotFoundError(
             "The installed engine is damaged.",
             where=str(folder / _FILE),
-            expected="a description of the engine in this folder",
+            expected="the engine's manifest",
             got=f"{type(error).__name__}: {error}",
             remedy="run `godot-marl engine install --force`",
         ) from error

@@ -1,4 +1,4 @@
-"""The words that the parts of this package share: what an engine is, how progress is told, what a provider does."""
+"""The types that the modules of this package share: engines, progress and providers."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 MINIMUM_VERSION = (4, 5)
-"""The oldest Godot that works: the bridge needs its `Logger`."""
+"""The oldest supported Godot: the bridge needs its `Logger`."""
 
 MINIMUM_TEXT = "Godot {}.{} or newer".format(*MINIMUM_VERSION)
 
-BY_HAND = (
+MANUAL_INSTALL = (
     f"download the editor of {MINIMUM_TEXT} from godotengine.org, then put it on PATH as `godot`, or set the "
     "environment variable GODOT_MARL_ENGINE to its path"
 )
-"""How to get an engine where nothing installs one."""
+"""The remedy where no engine can be installed automatically."""
 
 Source: TypeAlias = Literal["option", "GODOT_MARL_ENGINE", "PATH", "installed"]
 
 ProviderName: TypeAlias = Literal["auto", "debian", "official"]
 
 # "4.6.3.stable.debian4.6.3+ds-2", "4.5.stable.official.876b29033", "4.5.beta1.mono.official". The word after the
-# numbers is what sets it apart from the version of any other program.
+# numbers distinguishes it from the versions of other programs.
 _VERSION = re.compile(r"^(\d+)\.(\d+)(?:\.(\d+))?\.[a-z]\w*(?:\.\S*)?$")
 
 
 def parse_version(text: str) -> tuple[int, int, int] | None:
-    """Return major, minor and patch of a line that `godot --version` printed, or None if it is no such line."""
-    found = _VERSION.match(text)
-    return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
+    """Return major, minor and patch of a line of `godot --version`, or None if the line is not a version."""
+    match = _VERSION.match(text)
+    return (int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A Godot executable that was asked for its version and is new enough.
+    """A Godot executable whose version is supported.
 
     Attributes:
-        path: The executable, absolute.
-        version: What it printed for `--version`, such as `4.6.3.stable.official.7d41c59c4`.
-        source: Where it was found: `option`, `GODOT_MARL_ENGINE`, `PATH`, or `installed` (by godot-marl itself).
+        path: The executable's absolute path.
+        version: The output of `--version`, such as `4.6.3.stable.official.7d41c59c4`.
+        source: Where it was found: `option`, `GODOT_MARL_ENGINE`, `PATH`, or `installed` (by godot-marl).
     """
 
     path: Path
@@ -50,18 +50,18 @@ class Engine:
 
     @property
     def version_tuple(self) -> tuple[int, int, int]:
-        """Major, minor and patch as numbers; the patch is 0 where the version leaves it out."""
+        """Major, minor and patch as numbers; the patch is 0 where the version has none."""
         return parse_version(self.version) or (0, 0, 0)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an installation is.
+    """The progress of an installation.
 
     Attributes:
-        stage: What it is doing, in a few words.
-        done: How many things of this stage are done.
-        total: How many there are, or None if that is not known.
+        stage: The current stage, in a few words.
+        done: Completed units of this stage.
+        total: All units of this stage, or None if their number is unknown.
     """
 
     stage: str
@@ -73,27 +73,27 @@ Report: TypeAlias = Callable[[Progress], None]
 
 
 class Provider(Protocol):
-    """One way to get Godot onto a machine."""
+    """A source of Godot."""
 
     @property
     def name(self) -> str:
-        """What people call it, to be used within a sentence."""
+        """The name for use within a sentence."""
 
     def reason_unavailable(self) -> str | None:
-        """Return why it cannot work on this machine, or None if it can."""
+        """Return why this machine cannot use the provider, or None if it can."""
 
     def install(self, folder: Path, report: Report) -> Path:
-        """Put the engine into a folder.
+        """Install the engine into a folder.
 
         Args:
-            folder: An empty folder, which will be renamed when everything is there: nothing inside may depend on its
-                name, and nothing outside may be changed but the cache's folder of downloads.
-            report: Told at every step.
+            folder: An empty folder, which the caller renames afterwards: its content must not depend on its name. The
+                provider may only change this folder and the cache's folder of downloads.
+            report: Called with the progress.
 
         Returns:
-            The executable, inside `folder`.
+            The executable's path, inside `folder`.
 
         Raises:
-            EngineInstallError: It failed. The caller removes the folder.
-            OSError: The folder could not be written.
+            EngineInstallError: The installation failed. The caller removes the folder.
+            OSError: The folder is not writable.
         """

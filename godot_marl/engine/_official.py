@@ -1,4 +1,4 @@
-"""Godot from its own project: the release archive of the editor, checked against the sums published beside it."""
+"""Installs Godot from its project: downloads a release archive of the editor, and verifies its published checksum."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from typing import Final
 from godot_marl.engine import _manifest
 from godot_marl.engine._archive import unpack
 from godot_marl.engine._download import NotThereError, download, fetch_text
-from godot_marl.engine._model import BY_HAND, MINIMUM_TEXT, MINIMUM_VERSION, Progress, Report
+from godot_marl.engine._model import MANUAL_INSTALL, MINIMUM_TEXT, MINIMUM_VERSION, Progress, Report
 from godot_marl.errors import EngineInstallError, InvalidOptionError
 
 VARIABLE: Final = "GODOT_MARL_ENGINE_URL"
-"""The environment variable that names a mirror."""
+"""The environment variable with the URL of a mirror."""
 
 DEFAULT_VERSION: Final = "4.6.3"
 """The release that the tests run on, in Debian's build."""
 
 _SITE = "https://github.com/godotengine/godot-builds/releases/download"
-_SUMS = "SHA512-SUMS.txt"
+_CHECKSUMS = "SHA512-SUMS.txt"
 _ARCHIVE_PAGE = "https://godotengine.org/download/archive/"
 
 _VERSION = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?(?:-([a-z]+\d*))?")
 _MEGABYTE = 1_000_000
 
-# What a platform's archive is called after the version. Its executable is called so without the .zip.
+# The file name of each platform's archive after the version; without the .zip, that of its executable.
 _ASSETS = {
     ("linux", "x86_64"): "linux.x86_64.zip",
     ("linux", "x86_32"): "linux.x86_32.zip",
@@ -48,13 +48,14 @@ class OfficialProvider:
     """Installs a release of the Godot project, for Linux, Windows and macOS.
 
     Args:
-        version: Such as "4.6.3", "4.6" or "4.7-rc1".
-        base_url: Where the releases are, one folder each; None for GODOT_MARL_ENGINE_URL, or the project's own site.
-        system: As `platform.system()` calls it; None for this machine's.
-        machine: As `platform.machine()` calls it; None for this machine's.
+        version: A version such as "4.6.3", "4.6" or "4.7-rc1".
+        base_url: The URL of the folder with one folder for each release; None for GODOT_MARL_ENGINE_URL, or the
+            project's own site.
+        system: The system, as in `platform.system()`; None for this machine's.
+        machine: The machine type, as in `platform.machine()`; None for this machine's.
 
     Raises:
-        InvalidOptionError: There is no such version, or it is too old; or the address is none of the web.
+        InvalidOptionError: The version is invalid or too old, or the URL is not an HTTP URL.
     """
 
     def __init__(
@@ -73,22 +74,22 @@ class OfficialProvider:
         self._machine = _MACHINES.get(machine, machine)
 
     def reason_unavailable(self) -> str | None:
-        """Return why it cannot work here: there is no build for this kind of machine."""
+        """Return why this machine cannot use it: there is no build for it; None if there is one."""
         if (self._system, self._machine) in _ASSETS:
             return None
         return f"there is no build for {self._system} on {self._machine}"
 
     @property
     def archive(self) -> str:
-        """The file name of the archive for this kind of machine."""
+        """The file name of the archive for this system and machine."""
         return f"Godot_v{self.release}_{_ASSETS[self._system, self._machine]}"
 
     def install(self, folder: Path, report: Report) -> Path:
-        """Download, compare the sum, and unpack; see `Provider.install`.
+        """Download, verify and unpack the archive; see `Provider.install`.
 
-        A part of an archive stays in the cache when its transfer breaks off, and the next installation goes on from it.
+        A broken download leaves its part in the cache, and the next installation resumes it.
         """
-        expected = self._published_sum(report)
+        expected = self._published_checksum(report)
         downloads = _manifest.downloads_folder()
         downloads.mkdir(parents=True, exist_ok=True)
         part = downloads / f"{self.archive}.part"
@@ -96,10 +97,10 @@ class OfficialProvider:
             if not other.name.startswith(part.name):
                 other.unlink()
         url = self._url(self.archive)
-        # The sum says whether it is all there already.
-        if not part.exists() or _sum_of(part) != expected:
+        # An earlier installation may have failed after the download.
+        if not part.exists() or _checksum(part) != expected:
             self._download(url, part, report)
-            self._check_sum(url, part, expected)
+            self._verify(url, part, expected)
         unpack(part, folder, report)
         executable = self._executable(folder)
         part.unlink()
@@ -108,16 +109,16 @@ class OfficialProvider:
     def _url(self, name: str) -> str:
         return f"{self._base}/{self.release}/{name}"
 
-    def _published_sum(self, report: Report) -> str:
-        report(Progress("published sums"))
-        url = self._url(_SUMS)
+    def _published_checksum(self, report: Report) -> str:
+        report(Progress("published checksums"))
+        url = self._url(_CHECKSUMS)
         try:
             text = fetch_text(url)
         except NotThereError as error:
             raise EngineInstallError(
                 f"There is no Godot release {self.release}.",
                 where=url,
-                expected="the sums of a release",
+                expected="the checksums of a release",
                 got=str(error),
                 remedy=f"choose a version from {_ARCHIVE_PAGE}, such as --version {DEFAULT_VERSION}",
             ) from error
@@ -126,7 +127,7 @@ class OfficialProvider:
             if name.strip().removeprefix("*") == self.archive and re.fullmatch("[0-9a-fA-F]{128}", digest):
                 return digest.lower()
         raise EngineInstallError(
-            "The release has no published sum for this machine's archive.",
+            "The release has no published checksum for this machine's archive.",
             where=url,
             expected=f"a line for {self.archive}",
             got="none",
@@ -135,29 +136,29 @@ class OfficialProvider:
 
     @staticmethod
     def _download(url: str, part: Path, report: Report) -> None:
-        shown = -1
+        reported = -1
 
-        def told(have: int, total: int | None) -> None:
-            nonlocal shown
-            done = have // _MEGABYTE if total is None or have < total else -(-have // _MEGABYTE)
-            if done != shown:
+        def on_bytes(received: int, total: int | None) -> None:
+            nonlocal reported
+            done = received // _MEGABYTE if total is None or received < total else -(-received // _MEGABYTE)
+            if done != reported:
                 report(Progress("download [MB]", done, None if total is None else -(-total // _MEGABYTE)))
-                shown = done
+                reported = done
 
         try:
-            download(url, part, told)
+            download(url, part, on_bytes)
         except NotThereError as error:
             raise EngineInstallError(
                 "The server has the release, but not its archive for this machine.",
                 where=url,
-                expected="the archive whose sum is published beside it",
+                expected="the archive whose checksum is published",
                 got=str(error),
                 remedy=f"try another mirror or version; see {_ARCHIVE_PAGE}",
             ) from error
 
     @staticmethod
-    def _check_sum(url: str, part: Path, expected: str) -> None:
-        got = _sum_of(part)
+    def _verify(url: str, part: Path, expected: str) -> None:
+        got = _checksum(part)
         if got == expected:
             return
         part.unlink()
@@ -166,7 +167,7 @@ class OfficialProvider:
             where=url,
             expected=f"SHA-512 {expected}",
             got=f"SHA-512 {got}",
-            remedy=f"try again, as it was removed; if it goes on, {BY_HAND}",
+            remedy=f"try again, since the archive was removed; if it fails again, {MANUAL_INSTALL}",
         )
 
     def _executable(self, folder: Path) -> Path:
@@ -174,29 +175,29 @@ class OfficialProvider:
         if self._system == "darwin":
             candidates = ["Godot.app/Contents/MacOS/Godot"]
         elif self._system == "windows":
-            # The one for consoles prints where Python can read it; it starts the other.
+            # Python can read the output of the console executable, which starts the other one.
             candidates = [f"{name.removesuffix('.exe')}_console.exe", name]
         else:
             candidates = [name]
         for candidate in candidates:
             path = folder / candidate
             if path.is_file():
-                # Some tools make archives without modes.
+                # Some archives have no file modes.
                 path.chmod(path.stat().st_mode | 0o755)
                 return path
         raise EngineInstallError(
-            "The archive does not hold what it used to.",
+            "The archive lacks an expected file.",
             where=self.archive,
             expected=" or ".join(candidates),
             got=", ".join(sorted(path.name for path in folder.iterdir())[:10]) or "nothing",
-            remedy=BY_HAND,
+            remedy=MANUAL_INSTALL,
         )
 
 
 def _release_of(version: str) -> str:
-    """The name of a release, such as "4.6-stable": its patch is left out where it is 0."""
-    found = _VERSION.fullmatch(version)
-    if found is None or (int(found[1]), int(found[2])) < MINIMUM_VERSION:
+    """Return the name of a release, such as "4.6-stable", without a patch of 0."""
+    match = _VERSION.fullmatch(version)
+    if match is None or (int(match[1]), int(match[2])) < MINIMUM_VERSION:
         raise InvalidOptionError(
             "This version of Godot cannot be installed.",
             where="version",
@@ -204,21 +205,21 @@ def _release_of(version: str) -> str:
             got=repr(version),
             remedy=f"choose a version from {_ARCHIVE_PAGE}",
         )
-    numbers = f"{found[1]}.{found[2]}" + (f".{found[3]}" if found[3] and int(found[3]) else "")
-    return f"{numbers}-{found[4] or 'stable'}"
+    numbers = f"{match[1]}.{match[2]}" + (f".{match[3]}" if match[3] and int(match[3]) else "")
+    return f"{numbers}-{match[4] or 'stable'}"
 
 
 def _checked_url(url: str) -> str:
     if not url.startswith(("https://", "http://")):
         raise InvalidOptionError(
-            "This is no address that Godot can be downloaded from.",
+            "Godot cannot be downloaded from this URL.",
             where=VARIABLE,
-            expected="an address that begins with https:// or http://",
+            expected="a URL that begins with https:// or http://",
             got=repr(url),
         )
     return url.rstrip("/")
 
 
-def _sum_of(path: Path) -> str:
+def _checksum(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha512").hexdigest()

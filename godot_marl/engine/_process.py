@@ -1,4 +1,4 @@
-"""Run a program to its end, within a deadline and without leaving it or children of it behind."""
+"""Runs a program with a deadline, and leaves no process of it behind."""
 
 from __future__ import annotations
 
@@ -13,15 +13,21 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-# A program that is killed is gone in a moment, unless a system call of it does not return.
-_PATIENCE = 5.0
-# How often a program that has closed its output is looked at.
-_INTERVAL = 0.05
+# In seconds. A killed program ends quickly, unless one of its system calls does not return.
+_KILL_TIMEOUT = 5.0
+# Seconds between checks of a program that has closed its output.
+_POLL_INTERVAL = 0.05
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What a program left: its exit status, and its two outputs as text."""
+    """The result of a program.
+
+    Attributes:
+        status: The exit status.
+        stdout: The standard output.
+        stderr: The standard error.
+    """
 
     status: int
     stdout: str
@@ -35,17 +41,17 @@ def run(
     env: Mapping[str, str] | None = None,
     on_line: Callable[[str], None] | None = None,
 ) -> Finished:
-    """Run a program without any input.
+    """Run a program without input.
 
     Args:
-        command: The program and its arguments; no shell is involved.
-        timeout: Seconds after which it is killed, with its children.
-        env: Its whole environment; None is ours.
-        on_line: Called, in this thread, with each line of its standard output as soon as it is there.
+        command: The program and its arguments; there is no shell.
+        timeout: Seconds after which the program and its children are killed.
+        env: The program's whole environment; None for this process's environment.
+        on_line: Called in this thread with each line of the standard output as soon as it arrives.
 
     Raises:
-        OSError: It could not be started.
-        subprocess.TimeoutExpired: It was killed, as the time was over.
+        OSError: The program could not be started.
+        subprocess.TimeoutExpired: The program was killed after the timeout.
     """
     program = _Program(command, env, time.monotonic() + timeout)
     lines = []
@@ -66,20 +72,20 @@ def run(
 
 
 class _Program(threading.Thread):
-    """Starts one program and sees it to its end.
+    """Starts a program, and waits until it ends or kills it.
 
-    It is a thread because Ctrl-C interrupts the main thread alone, between any two instructions: what is started here
-    is never started and forgotten.
+    It is a thread because Ctrl-C may interrupt the main thread between any two instructions, which would lose a process
+    that has just started.
 
     Args:
         command: The program and its arguments.
-        env: Its whole environment; None is ours.
-        deadline: When it is killed, on the clock of `time.monotonic`.
+        env: The program's whole environment; None for this process's environment.
+        deadline: When the program is killed, on the clock of `time.monotonic`.
 
     Attributes:
-        failure: Why it could not be started, if so.
-        status: What it returned; None if it was killed here, and until then.
-        errors: What it printed to its standard error.
+        failure: Why the program could not be started, or None.
+        status: The exit status; None while the program runs, and if it was killed here.
+        errors: The program's standard error.
     """
 
     def __init__(
@@ -92,28 +98,28 @@ class _Program(threading.Thread):
         self._command = command
         self._env = env
         self._deadline = deadline
-        self._is_unwanted = False
-        # Set as soon as there is a reason to look at it: its output has ended, or nobody wants it any more.
-        self._call = threading.Event()
+        self._is_cancelled = False
+        # Set when the program's output has ended, and when the program is cancelled.
+        self._wakeup = threading.Event()
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
 
     def next_line(self) -> str | None:
-        """The next line of its standard output; None once it is over, and if it does not end though it was killed."""
+        """Return the next line of the standard output; None at its end, or if a killed program does not end."""
         try:
-            line = self._lines.get(timeout=self._seconds_left() + _PATIENCE)
+            line = self._lines.get(timeout=self._seconds_left() + _KILL_TIMEOUT)
         except queue.Empty:
             return None
         return None if line is None else line.decode(errors="replace")
 
     def stop(self) -> None:
-        """End it, if it is not over."""
-        self._is_unwanted = True
-        self._call.set()
+        """Kill the program if it still runs."""
+        self._is_cancelled = True
+        self._wakeup.set()
         if self.ident is not None:
-            self.join(_PATIENCE)
+            self.join(_KILL_TIMEOUT)
 
     def run(self) -> None:
-        """See it to its end. Called by `start`."""
+        """Start the program, and wait until it ends or kill it. `start` calls this method."""
         try:
             with tempfile.TemporaryFile() as errors:
                 process = subprocess.Popen(
@@ -122,7 +128,7 @@ class _Program(threading.Thread):
                     stdout=subprocess.PIPE,
                     stderr=errors,
                     env=self._env,
-                    # A group of its own, as killing a script alone would leave what it started.
+                    # A separate process group, so that killing a script also kills its children.
                     start_new_session=os.name == "posix",
                 )
                 try:
@@ -138,19 +144,19 @@ class _Program(threading.Thread):
             self._lines.put(None)
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
-        # A thread reads, since a pipe can stay open for ever: in the hands of a child that outlives the program.
+        # Read in another thread, because a child that outlives the program may keep the pipe open.
         threading.Thread(target=self._read, args=(process,), daemon=True).start()
-        self._call.wait(self._seconds_left())
-        while not self._is_unwanted and self._seconds_left() and self.status is None:
+        self._wakeup.wait(self._seconds_left())
+        while not self._is_cancelled and self._seconds_left() and self.status is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.status = process.wait(min(_INTERVAL, self._seconds_left()))
+                self.status = process.wait(min(_POLL_INTERVAL, self._seconds_left()))
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
         with process.stdout as pipe:
             for line in pipe:
                 self._lines.put(line)
-        self._call.set()
+        self._wakeup.set()
 
     def _seconds_left(self) -> float:
         return max(0.0, self._deadline - time.monotonic())

@@ -1,4 +1,4 @@
-"""How an example project becomes a PettingZoo environment."""
+"""Makes the environments of the example projects."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pettingzoo import AECEnv
 from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 
 from godot_marl import aec
-from godot_marl.addon import prepare_example
+from godot_marl.assets.install import prepare_example
 from godot_marl.parallel import GodotParallelEnv
 from godot_marl.vector import GodotVectorEnv
 
 ScriptedPolicy = Callable[[np.ndarray[Any, Any], np.ndarray[Any, Any] | None, np.random.Generator], Any]
-"""A fixed player: from one agent's observation, its action mask or None, and a generator, to an action."""
+"""A scripted player: takes one agent's observation, its action mask or None, and a generator; returns an action."""
 
 
 def parallel_env(project: str, name: str, max_cycles: int | None, options: Mapping[str, Any]) -> GodotParallelEnv:
@@ -23,7 +23,7 @@ def parallel_env(project: str, name: str, max_cycles: int | None, options: Mappi
 
     Args:
         project: The project's folder in `envs/`.
-        name: What PettingZoo calls the environment.
+        name: The environment's name in PettingZoo, such as "tag_v0".
         max_cycles: Steps until an episode is truncated; None for the scene's own limit.
         options: See `godot_marl.options.Options`.
     """

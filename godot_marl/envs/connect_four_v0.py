@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 from pettingzoo import AECEnv
 
-from godot_marl.envs import _example
-from godot_marl.envs._example import ScriptedPolicy
+from godot_marl.envs import _factory
+from godot_marl.envs._factory import ScriptedPolicy
 
 __all__ = ["SCRIPTED", "env", "raw_env", "scripted_player"]
 
 _COLUMNS, _ROWS = 7, 6
-# How many numbers of an observation are the board.
+# Numbers of an observation that describe the board: two for each hole.
 _BOARD = 2 * _COLUMNS * _ROWS
+# Relative probabilities of the columns: the number of horizontal lines of four through each.
 _WEIGHTS = (1, 2, 3, 4, 3, 2, 1)
 
 
@@ -25,21 +26,21 @@ def raw_env(max_cycles: int | None = None, **options: Any) -> AECEnv[str, Any, A
     """Make Connect Four as a PettingZoo AECEnv, without the wrapper that enforces the order of calls.
 
     Args:
-        max_cycles: Moves until the game is truncated; None: it ends by itself, after 42 moves at most.
+        max_cycles: Moves until the episode is truncated; None for no limit: a full board ends it after 42 moves.
         **options: See `godot_marl.options.Options`.
     """
-    return _example.raw_env("connect_four", "connect_four_v0", max_cycles, options)
+    return _factory.raw_env("connect_four", "connect_four_v0", max_cycles, options)
 
 
 def env(max_cycles: int | None = None, **options: Any) -> AECEnv[str, Any, Any]:
     """Make Connect Four as a PettingZoo AECEnv; the arguments are those of `raw_env`."""
-    return _example.env("connect_four", "connect_four_v0", max_cycles, options)
+    return _factory.env("connect_four", "connect_four_v0", max_cycles, options)
 
 
 def _lines_through_holes() -> list[list[int]]:
-    """For each hole the lines of four through it, as bits of the three other holes.
+    """Return for each hole the lines of four through it, each as a bit set of its three other holes.
 
-    Bit `41 - (7 * row + column)` is a hole, row 0 on top: so `np.packbits` of an observation is such a number.
+    Bit `41 - (7 * row + column)` stands for a hole, with row 0 on top, as `np.packbits` gives it for an observation.
     """
     lines: list[list[int]] = [[] for _ in range(_ROWS * _COLUMNS)]
     for row in range(_ROWS):
@@ -60,12 +61,12 @@ def _wins(discs: int, hole: int) -> bool:
 
 
 def _bits(plane: np.ndarray[Any, Any]) -> int:
-    # 42 bits fill 6 bytes but for the last 6 bits.
+    # np.packbits pads the 42 bits with 6 zero bits.
     return int.from_bytes(np.packbits(plane != 0.0).tobytes(), "big") >> 6
 
 
 def _landing_holes(discs: int, mask: np.ndarray[Any, Any] | None) -> dict[int, int]:
-    """For each open column the hole that a disc would come to."""
+    """Return for each open column the hole in which a disc would land."""
     landing = {}
     for column in range(_COLUMNS):
         hole = 35 + column
@@ -88,22 +89,29 @@ def _draw(columns: list[int], rng: np.random.Generator) -> int:
 def scripted_player(
     observation: np.ndarray[Any, Any], mask: np.ndarray[Any, Any] | None, rng: np.random.Generator
 ) -> int:
-    """Wins if one move does it, else blocks the move with which the other would win.
+    """Win in one move if possible, else block a winning move of the opponent.
 
-    Else it takes a random column, the middle ones more often, but none in which the other could then win on top of its
-    disc, if there is a choice. It plans nothing: two threats at once, or one that is built up over several moves, beat
-    it.
+    Otherwise the player draws a random column, the middle ones with a higher probability, and avoids columns in which
+    the opponent could win on top of the disc. It does not plan: two threats at once beat it.
+
+    Args:
+        observation: The agent's observation, whose first 84 numbers are its own and the opponent's discs, interleaved.
+        mask: The open columns, int8 of shape (7,), or None if all are open.
+        rng: Draws the column.
+
+    Returns:
+        The column, 0 to 6.
     """
-    own, other = _bits(observation[0:_BOARD:2]), _bits(observation[1:_BOARD:2])
-    landing = _landing_holes(own | other, mask)
-    for discs in (own, other):
+    own_discs, opponent_discs = _bits(observation[0:_BOARD:2]), _bits(observation[1:_BOARD:2])
+    landing = _landing_holes(own_discs | opponent_discs, mask)
+    for discs in (own_discs, opponent_discs):
         for column, hole in landing.items():
             if _wins(discs, hole):
                 return column
     columns = list(landing)
-    safe = [column for column, hole in landing.items() if hole < _COLUMNS or not _wins(other, hole - _COLUMNS)]
+    safe = [column for column, hole in landing.items() if hole < _COLUMNS or not _wins(opponent_discs, hole - _COLUMNS)]
     return _draw(safe or columns, rng)
 
 
 SCRIPTED: dict[str, ScriptedPolicy] = {"player": scripted_player}
-"""A fixed player for each policy, written by hand."""
+"""The scripted player of each policy."""

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from pettingzoo import AECEnv
 
-from godot_marl.envs import _example
-from godot_marl.envs._example import ScriptedPolicy
+from godot_marl.envs import _factory
+from godot_marl.envs._factory import ScriptedPolicy
 from godot_marl.parallel import GodotParallelEnv
 
 MAX_CYCLES = 200
@@ -21,25 +21,25 @@ def parallel_env(max_cycles: int | None = None, **options: Any) -> GodotParallel
     """Make tag as a PettingZoo ParallelEnv.
 
     Args:
-        max_cycles: Steps until the episode is truncated; None for the scene's own time limit alone.
+        max_cycles: Steps until the episode is truncated; None for only the scene's own time limit.
         **options: See `godot_marl.options.Options`.
     """
-    return _example.parallel_env("tag", "tag_v0", max_cycles, options)
+    return _factory.parallel_env("tag", "tag_v0", max_cycles, options)
 
 
 def raw_env(max_cycles: int | None = None, **options: Any) -> AECEnv[str, Any, Any]:
     """Make tag as a PettingZoo AECEnv, without the wrapper that enforces the order of calls."""
-    return _example.raw_env("tag", "tag_v0", max_cycles, options)
+    return _factory.raw_env("tag", "tag_v0", max_cycles, options)
 
 
 def env(max_cycles: int | None = None, **options: Any) -> AECEnv[str, Any, Any]:
     """Make tag as a PettingZoo AECEnv."""
-    return _example.env("tag", "tag_v0", max_cycles, options)
+    return _factory.env("tag", "tag_v0", max_cycles, options)
 
 
-# The direction of each action: stand still, then clockwise from the right, with y down.
+# The direction of each action: 0 stands still, 1 to 8 go clockwise from the right, with y down.
 _DIAGONAL = np.sqrt(0.5)
-_WAYS = np.array(
+_DIRECTIONS = np.array(
     [
         [0.0, 0.0],
         [1.0, 0.0],
@@ -52,28 +52,37 @@ _WAYS = np.array(
         [_DIAGONAL, -_DIAGONAL],
     ]
 )
-# In lengths of the observation: the way at top speed in a second, and how far rays reach.
+# In the observation's unit of length: the distance at top speed in a second, and the rays' length.
 _SPEED = 260.0 / 456.0
-_SIGHT = 200.0 / 456.0
+_RAY_LENGTH = 200.0 / 456.0
 
 
 def scripted_chaser(
     observation: np.ndarray[Any, Any], mask: np.ndarray[Any, Any] | None, rng: np.random.Generator
 ) -> int:
-    """Run at where the runner will be, a little to the side on which no fellow is, and around what is in the way."""
+    """Run towards the runner's predicted position, away from the other chasers, and around obstacles.
+
+    Args:
+        observation: The chaser's observation.
+        mask: Unused.
+        rng: Breaks ties between directions.
+
+    Returns:
+        The direction, 1 to 8.
+    """
     del mask
     to_runner, relative = observation[12:14], observation[14:16]
     own_velocity, rays = observation[2:4], observation[4:12]
     distance = float(np.hypot(*to_runner))
     runner_velocity = relative + own_velocity
     aim = to_runner + runner_velocity * _SPEED * min(0.8, distance / (1.5 * _SPEED))
-    # From the fellows' middle, seen from the runner, to the other side of it.
-    fellows = (observation[16:18] + observation[18:20]) / 2.0 - to_runner
-    length = float(np.hypot(*fellows))
+    # Aim at the side of the runner that is opposite to the middle of the other chasers.
+    others = (observation[16:18] + observation[18:20]) / 2.0 - to_runner
+    length = float(np.hypot(*others))
     if length > 0.0 and distance > 0.15:
-        aim = aim - fellows / length * min(0.35 * distance, 0.25)
+        aim = aim - others / length * min(0.35 * distance, 0.25)
     aim = aim / max(float(np.hypot(*aim)), 1e-6)
-    scores = _WAYS[1:] @ aim + 0.3 * (_WAYS[1:] @ own_velocity) - 2.0 * (rays < 0.13)
+    scores = _DIRECTIONS[1:] @ aim + 0.3 * (_DIRECTIONS[1:] @ own_velocity) - 2.0 * (rays < 0.13)
     scores += rng.uniform(0.0, 0.02, 8)
     return 1 + int(np.argmax(scores))
 
@@ -81,21 +90,30 @@ def scripted_chaser(
 def scripted_runner(
     observation: np.ndarray[Any, Any], mask: np.ndarray[Any, Any] | None, rng: np.random.Generator
 ) -> int:
-    """Look half a second ahead in each direction, and take the one that ends far from chasers and not in a corner."""
+    """Predict half a second in each direction, and choose the one that ends far from chasers and corners.
+
+    Args:
+        observation: The runner's observation.
+        mask: Unused.
+        rng: Breaks ties between directions.
+
+    Returns:
+        0 to stand still, or the direction, 1 to 8.
+    """
     del mask
-    place, own_velocity, rays = observation[0:2], observation[2:4], observation[4:12]
+    position, own_velocity, rays = observation[0:2], observation[2:4], observation[4:12]
     chasers = observation[12:24].reshape(3, 4)
-    reach = np.concatenate([[0.0], np.minimum(0.5 * _SPEED, np.maximum(rays * _SIGHT - 0.04, 0.0))])
-    ends = _WAYS * reach[:, None]
+    reach = np.concatenate([[0.0], np.minimum(0.5 * _SPEED, np.maximum(rays * _RAY_LENGTH - 0.04, 0.0))])
+    ends = _DIRECTIONS * reach[:, None]
     danger = np.zeros(9)
     for chaser in chasers:
         ahead = chaser[:2] + (chaser[2:] + own_velocity) * _SPEED * 0.3
         danger += 1.0 / (np.sum((ends - ahead) ** 2, axis=1) + 0.01)
-    # Corners are traps: rather the middle.
-    outside = np.sum(((place + ends) / [1.0, 0.5]) ** 2, axis=1)
-    scores = -danger - 3.0 * outside + 1.0 * (_WAYS @ own_velocity) + rng.uniform(0.0, 0.1, 9)
+    # Prefer the middle: chasers trap the runner in corners.
+    eccentricity = np.sum(((position + ends) / [1.0, 0.5]) ** 2, axis=1)
+    scores = -danger - 3.0 * eccentricity + 1.0 * (_DIRECTIONS @ own_velocity) + rng.uniform(0.0, 0.1, 9)
     return int(np.argmax(scores))
 
 
 SCRIPTED: dict[str, ScriptedPolicy] = {"chaser": scripted_chaser, "runner": scripted_runner}
-"""A fixed player for each policy, written by hand."""
+"""The scripted player of each policy."""

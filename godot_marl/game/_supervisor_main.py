@@ -1,9 +1,9 @@
-"""Owns one game and its virtual display, and ends both when Python is gone.
+"""The supervisor process: owns one game and its virtual display, and ends both when Python has ended.
 
-Runs as a program of its own, with the standard library alone (and PyVirtualDisplay where a display is wanted), because
-closing a socket ends no stopped game, and the kernel's parent-death signal follows a thread, not a process. It reads
-one line of JSON from its standard input, answers in lines of JSON, and takes the end of its input for the end of
-Python.
+It is a process because a closed socket does not end a stopped game, and the kernel's parent-death signal follows the
+parent's thread, not its process. It imports only the standard library (and PyVirtualDisplay if the game needs a
+display), reads one request as a line of JSON from its standard input, and writes its messages as lines of JSON. The end
+of its input means that Python has ended.
 """
 
 from __future__ import annotations
@@ -22,75 +22,75 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-MARK = "GODOT_MARL_SCRATCH"
-"""The environment variable by which all that this supervisor starts is known; its value is the game's own."""
+SCRATCH_VARIABLE = "GODOT_MARL_SCRATCH"
+"""The environment variable that identifies all processes of one game: its value is the game's own folder."""
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _IS_LINUX = sys.platform == "linux"
-# Python's end is the game's within two seconds, whatever it is that does not end in this time.
-_PATIENCE = 0.8
-# How long a game may live on without its display: Godot leaves that a moment before its own orderly end.
-_LAST_MOMENT = 1.0
-# A killed process may need a while, or for ever in a system call that does not return.
+# Seconds for an orderly end of the game after Python's end; the game must end within two seconds.
+_EXIT_TIMEOUT = 0.8
+# Seconds that a game may run without its display: Godot closes its window shortly before it exits.
+_DISPLAY_TIMEOUT = 1.0
+# Seconds for killed processes to end; in a system call that does not return they never do.
 _END_TIMEOUT = 5.0
 _prctl = ctypes.CDLL(None).prctl if _IS_LINUX else None
 
 
 class Supervisor:
-    """One game, its display, and what else they start.
+    """Runs one game and its display.
 
     Args:
-        wish: What Python wants.
+        request: What to start, as `GameProcess` sends it.
     """
 
-    def __init__(self, wish: dict[str, Any]) -> None:
-        self._wish = wish
+    def __init__(self, request: dict[str, Any]) -> None:
+        self._request = request
         self._game: subprocess.Popen[bytes] | None = None
         self._display: Any = None
         self._input_ended = threading.Event()
-        self._is_over = threading.Event()
-        self._ending = threading.Lock()
-        self._judging = threading.Lock()
-        self._has_ended = False
+        self._game_ended = threading.Event()
+        self._exit_lock = threading.Lock()
+        self._status_lock = threading.Lock()
+        self._has_exit_status = False
 
     def run(self) -> None:
-        """Start the game, wait for its end, and end it with our input."""
+        """Start the game and wait for its end; never returns."""
         if _prctl is not None:
-            # What the game leaves behind becomes a child of ours, even from a session of its own.
+            # Orphaned descendants of the game become children of this process, even in sessions of their own.
             _prctl(_PR_SET_CHILD_SUBREAPER, 1)
         threading.Thread(target=self._watch_input, daemon=True).start()
         try:
             game = self._start()
-        except Exception as error:  # whatever it is, Python must hear of it
-            _say(failure=f"{type(error).__name__}: {error}")
+        except Exception as error:  # Python must learn of any failure
+            _send(failure=f"{type(error).__name__}: {error}")
         else:
-            _say(pid=game.pid)
+            _send(pid=game.pid)
             if self._input_ended.is_set():
                 _kill(game)
             exit_status = self._wait(game)
             _kill(game)
-            _say(exit_status=exit_status)
-        self._is_over.set()
-        self._end()
+            _send(exit_status=exit_status)
+        self._game_ended.set()
+        self._exit()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        wish = self._wish
-        environment = {**os.environ, **wish["environment"]}
-        if wish["display"]:
-            self._display = _start_display(wish["display"])
+        request = self._request
+        environment = {**os.environ, **request["environment"]}
+        if request["display"]:
+            self._display = _start_display(request["display"])
             environment["DISPLAY"] = self._display.new_display_var
-        with open(wish["log"], "ab") as log:
-            # A session of its own, so that what the game starts ends with it.
+        with open(request["log"], "ab") as log:
+            # In its own session, so that the processes that the game starts can be killed with it.
             self._game = subprocess.Popen(
-                wish["command"],
-                cwd=wish["folder"],
+                request["command"],
+                cwd=request["folder"],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=functools.partial(_prepare, wish["cpu"]) if _IS_LINUX else None,
+                preexec_fn=functools.partial(_prepare, request["cpu"]) if _IS_LINUX else None,
             )
         return self._game
 
@@ -100,12 +100,12 @@ class Supervisor:
         self._input_ended.set()
         if self._game is not None:
             _kill(self._game)
-        if not self._is_over.wait(_PATIENCE):
-            # A display that does not start, say: it is not waited for.
-            self._end()
+        if not self._game_ended.wait(_EXIT_TIMEOUT):
+            # The main thread is blocked, for example by a display that does not start.
+            self._exit()
 
     def _wait(self, game: subprocess.Popen[bytes]) -> int:
-        """Wait until the game has ended, and bury whatever ends before it."""
+        """Wait until the game has ended, reap all other children meanwhile, and return the game's exit status."""
         if sys.platform == "win32":
             return game.wait()
         display = None if self._display is None else self._display.pid
@@ -113,50 +113,51 @@ class Supervisor:
             try:
                 pid, status = os.waitpid(-1, 0)
             except ChildProcessError:
-                # The other thread has buried them all, and ends this process.
-                self._end()
+                # The other thread has reaped the game, and exits this process.
+                self._exit()
             if pid == game.pid:
-                with self._judging:
-                    self._has_ended = True
+                with self._status_lock:
+                    self._has_exit_status = True
                 return os.waitstatus_to_exitcode(status)
             if pid == display:
-                # It ends with its last client too, and so is gone before a game that quits.
-                judge = threading.Timer(_LAST_MOMENT, self._lose_display, (game, os.waitstatus_to_exitcode(status)))
-                judge.daemon = True
-                judge.start()
+                # A display also ends with its last client, and then just before a game that quits: wait for that.
+                arguments = (game, os.waitstatus_to_exitcode(status))
+                timer = threading.Timer(_DISPLAY_TIMEOUT, self._handle_lost_display, arguments)
+                timer.daemon = True
+                timer.start()
 
-    def _lose_display(self, game: subprocess.Popen[bytes], status: int) -> None:
-        """End a game that would not draw any more, nor end."""
-        with self._judging:
-            if not self._has_ended and not self._input_ended.is_set():
-                _say(lost_display=self._display.new_display_var, display_status=status)
+    def _handle_lost_display(self, game: subprocess.Popen[bytes], status: int) -> None:
+        """Kill a game that runs on without its display: it can neither draw nor quit."""
+        with self._status_lock:
+            if not self._has_exit_status and not self._input_ended.is_set():
+                _send(lost_display=self._display.new_display_var, display_status=status)
                 _kill(game)
 
-    def _end(self) -> NoReturn:
-        """Leave nothing behind, and end."""
-        with self._ending:
+    def _exit(self) -> NoReturn:
+        """End all descendants, clean up, and exit."""
+        with self._exit_lock:
             if _IS_LINUX:
                 _end_descendants()
             elif self._display is not None:
                 self._display.stop()
             if self._input_ended.is_set():
-                # Python removes its folder too, unless it was killed.
-                shutil.rmtree(self._wish["scratch"], ignore_errors=True)
-            _say(finished=True)
-            # The other thread may still wait for what never comes.
+                # Python removes the folder too, unless it was killed.
+                shutil.rmtree(self._request["scratch"], ignore_errors=True)
+            _send(finished=True)
+            # The other thread may be blocked.
             os._exit(0)
 
 
 def main() -> None:
-    """Do what the first line asks for."""
+    """Run the request on standard input."""
     line = sys.stdin.readline()
-    # Half a line is all that comes from a Python that ended at once.
+    # A Python that ended at once may have sent an incomplete line.
     if line.endswith("\n"):
         Supervisor(json.loads(line)).run()
 
 
 def _prepare(cpu: int | None) -> None:
-    """Should this supervisor itself be killed, the kernel ends the game. It may be kept on one processor."""
+    """Run in the game's process before the game: the kernel kills the game if this supervisor is killed."""
     if _prctl is not None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if cpu is not None:
@@ -166,7 +167,7 @@ def _prepare(cpu: int | None) -> None:
 def _start_display(size: list[int]) -> Any:
     from pyvirtualdisplay.display import Display
 
-    # -terminate: should this supervisor be killed, the display ends with its last client, the game.
+    # -terminate: if this supervisor is killed, the display ends with its last client, the game.
     display = Display(
         backend="xvfb",
         size=(size[0], size[1]),
@@ -190,7 +191,7 @@ def _kill(game: subprocess.Popen[bytes]) -> None:
 
 
 def _end_descendants() -> None:
-    """Kill all children until there are none: those of a killed one become ours."""
+    """Kill all children until there are none: children of a killed child become children of this process."""
     deadline, pause = time.monotonic() + _END_TIMEOUT, threading.Event()
     while (children := _children()) and time.monotonic() < deadline:
         for child in children:
@@ -198,28 +199,28 @@ def _end_descendants() -> None:
                 os.kill(child, signal.SIGKILL)
         pause.wait(0.005)
         for child in children:
-            # The other thread may have buried it; and none is waited for, because new ones may come meanwhile.
+            # Without blocking, since new children may come meanwhile; the other thread may have reaped this one.
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(child, os.WNOHANG)
 
 
 def _children() -> list[int]:
-    """All children of this process, the dead ones too."""
+    """All children of this process, zombies included."""
     found = []
     for file in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            # The name of a program, in parentheses, may have any characters in it.
+            # The program's name stands in parentheses, and may contain any character.
             if int(file.read_text(errors="replace").rpartition(")")[2].split()[1]) == os.getpid():
                 found.append(int(file.parent.name))
     return found
 
 
-def _say(**message: object) -> None:
+def _send(**message: object) -> None:
     try:
         sys.stdout.write(json.dumps(message) + "\n")
         sys.stdout.flush()
     except OSError:
-        pass  # Python is gone; what is left to do is to clean up
+        pass  # Python has ended; only the clean-up remains
 
 
 if __name__ == "__main__":

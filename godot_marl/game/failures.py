@@ -1,121 +1,94 @@
-"""How a game ends: told to, or by itself; and the errors that say which."""
+"""The errors about a game that does not connect, does not reply, or ends."""
 
 from __future__ import annotations
 
-import contextlib
-import time
-
 from godot_marl import errors
-from godot_marl.link import Link
-from godot_marl.output import describe_status, last_words
-from godot_marl.process import GameProcess
+from godot_marl.game.log_parser import describe_status, tail_for_message
+from godot_marl.game.process import GameProcess
 
-# How long a game may take to end once it was told to, or has closed its connection.
-EXIT_PATIENCE = 3.0
-
-LOOK_FOR_QUIT = "See what it printed, and look for quit() in the scene; reset() starts the game again."
-
-
-def end_game(link: Link | None, process: GameProcess | None, farewell: str, patience: float) -> None:
-    """Take leave of a game, wait until it is gone, and end it if it is not.
-
-    Args:
-        link: The connection to it, if there is one.
-        process: Its process; None for a game that the user started.
-        farewell: The message that tells it to end.
-        patience: For how many seconds to wait.
-    """
-    try:
-        _take_leave(link, process, farewell, patience)
-    finally:
-        # Also after Ctrl-C, which may come at any moment: from here on others see to the game's end.
-        if process is not None:
-            process.end()
-        if link is not None:
-            link.close()
-    if process is not None:
-        process.close(0.0)
-
-
-def _take_leave(link: Link | None, process: GameProcess | None, farewell: str, patience: float) -> None:
-    if link is None:
-        return
-    with contextlib.suppress(OSError):
-        link.send(farewell, time.monotonic() + 1.0)
-    if process is None:
-        with contextlib.suppress(OSError, errors.ProtocolError):
-            # A game that the user started closes its own socket once it has read the message.
-            link.receive(time.monotonic() + patience)
-    elif patience > 0:
-        process.wait(patience)
+LOOK_FOR_QUIT = "Read its output, and look for quit() in the scene; reset() starts the game again."
 
 
 def timeout_error(
-    what: str, where: str, doing: str, seconds: float, process: GameProcess | None
+    what: str, where: str, phase: str, seconds: float, process: GameProcess | None
 ) -> errors.GameTimeoutError:
-    """The error of a game that `what` ("did not answer") within so many seconds, while Python was `doing`."""
+    """Make the error of a game that missed a deadline.
+
+    Args:
+        what: What the game did, as a predicate: "did not reply".
+        where: The name of the game.
+        phase: What Python was doing: "waiting for a reply".
+        seconds: The time limit.
+        process: The process of the game; None for a game that the user started.
+    """
     output = process.output() if process else ""
     error = errors.GameTimeoutError(
         f"The game {what} in time; it was ended.",
-        where=f"{where}, while Python was {doing}",
-        expected=f"an answer within {seconds:g} s",
-        got=last_words(output),
+        where=f"{where}, while Python was {phase}",
+        expected=f"a reply within {seconds:g} s",
+        got=tail_for_message(output),
         remedy="Look for an endless loop in the scene, or give a longer step_timeout=.",
     )
     error.output = output
     return error
 
 
-def nobody_error(url: str, turned_away: str, seconds: float) -> errors.GameTimeoutError:
-    """The error of a game that the user was to start, and did not."""
+def no_connection_error(url: str, rejected: str, seconds: float) -> errors.GameTimeoutError:
+    """Make the error of a game that the user should have started.
+
+    Args:
+        url: The address on which Python listened.
+        rejected: Why Python rejected a connection; empty if it rejected none.
+        seconds: How long Python waited.
+    """
     return errors.GameTimeoutError(
         "No game connected.",
         where=url,
         expected=f"a game within {round(seconds, 1):g} s",
-        got=f"somebody who was turned away: {turned_away}" if turned_away else "none",
-        remedy="Start the game while Python waits, with the bridge's address set to this one; "
+        got=f"a connection that Python rejected: {rejected}" if rejected else "none",
+        remedy="Start the game while Python waits, with this address in the bridge; "
         "start_timeout= makes the wait longer.",
     )
 
 
 def not_connected_error(process: GameProcess, where: str, url: str, seconds: float) -> errors.GameTimeoutError:
-    """The error of a game that runs, and has not connected."""
+    """Make the error of a game that runs `seconds` after its start, but has not connected to `url`."""
     return errors.GameTimeoutError(
         "The game runs, but did not connect.",
         where=f"{where}, which should connect to {url}",
         expected=f"a connection within {round(seconds, 1):g} s",
-        got=last_words(process.output()),
-        remedy="See whether the scene has an enabled MarlBridge; start_timeout= makes the wait longer.",
+        got=tail_for_message(process.output()),
+        remedy="Check that the scene has an enabled MarlBridge; start_timeout= makes the wait longer.",
     )
 
 
 def no_bridge_error(where: str, got: str) -> errors.NoBridgeError:
-    """The error of a scene without a bridge."""
+    """Make the error of a scene without a bridge."""
     return errors.NoBridgeError(
         "The scene has no MarlBridge node.",
         where=where,
         expected="an enabled MarlBridge in the scene",
         got=got,
-        remedy="Add a MarlBridge node to the scene; `godot-marl addon install PROJECT_FOLDER` brings it.",
+        remedy="Add a MarlBridge node to the scene; `godot-marl addon install PROJECT_FOLDER` installs the addon.",
     )
 
 
-def disabled_bridge_error(where: str, complaint: str) -> errors.NoBridgeError:
-    """The error of a scene whose bridge is switched off."""
+def disabled_bridge_error(where: str, message: str) -> errors.NoBridgeError:
+    """Make the error of a scene whose bridge printed the `message` that it is not enabled."""
     return errors.NoBridgeError(
         "The scene's MarlBridge is not enabled.",
         where=where,
         expected="an enabled MarlBridge in the scene",
-        got=complaint,
-        remedy="Switch the bridge's property enabled on in the scene.",
+        got=message,
+        remedy="Set the bridge's property enabled to true in the scene.",
     )
 
 
-def closed_error(where: str, doing: str, cause: OSError) -> errors.GameExitedError:
-    """The error of a game that the user started, and that has closed the connection."""
+def connection_closed_error(where: str, phase: str, cause: OSError) -> errors.GameExitedError:
+    """Make the error of a game that the user started, and that closed the connection in this `phase`."""
     return errors.GameExitedError(
         "The game closed the connection.",
-        where=f"{where}, while Python was {doing}",
+        where=f"{where}, while Python was {phase}",
         got=str(cause),
         remedy="Start the game again, and call reset() or make a new environment.",
     )
@@ -124,7 +97,15 @@ def closed_error(where: str, doing: str, cause: OSError) -> errors.GameExitedErr
 def exited_error(
     process: GameProcess, where: str, when: str, *, reason: str | None = None, remedy: str = LOOK_FOR_QUIT
 ) -> errors.GameExitedError:
-    """The error of a game whose process has ended, with its exit status and its last words, or a better reason."""
+    """Make the error of a game whose process has ended.
+
+    Args:
+        process: The process.
+        where: The name of the game.
+        when: When it ended, as an adverbial: "before it connected".
+        reason: Why it ended; None for the last lines of its output.
+        remedy: What the user can do.
+    """
     status, output = process.exit_status, process.output()
     if process.lost_display is not None:
         display, display_status = process.lost_display
@@ -133,14 +114,14 @@ def exited_error(
             where=f"the display {display} of {where}",
             expected="an Xvfb that runs as long as the game",
             got=f"an Xvfb that ended: {describe_status(display_status)}",
-            remedy="See what ended it, such as a lack of memory; reset() starts both again.",
+            remedy="Find out what ended Xvfb, such as a lack of memory; reset() starts both again.",
         )
     else:
         error = errors.GameExitedError(
             f"The game ended {when}.",
             where=where,
             expected="a game that runs until the environment is closed",
-            got=f"{describe_status(status)}; {reason or last_words(output)}",
+            got=f"{describe_status(status)}; {reason or tail_for_message(output)}",
             remedy=remedy,
         )
     error.exit_status = status

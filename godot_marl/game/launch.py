@@ -1,4 +1,4 @@
-"""Turns a game and its options into a command, and starts it."""
+"""Makes a command from a game and its options, and starts the process."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from xml.parsers.expat import ExpatError
 
 from godot_marl.engine import ensure_engine
 from godot_marl.errors import GameNotFoundError, InvalidOptionError, MissingDependencyError
+from godot_marl.game.process import GameProcess
+from godot_marl.game.project import IMPORT_TIMEOUT, Project, validate_path
 from godot_marl.options import Game, Options
-from godot_marl.process import GameProcess
-from godot_marl.project import IMPORT_TIMEOUT, Project, check_path
-from godot_marl.tls import certificate_to_trust
+from godot_marl.transport.tls import certificate_to_trust
 
 logger = logging.getLogger(__name__)
 
 _DEFAULT_FPS = 60
-_SMALLEST_DISPLAY = (1920, 1080)
+_MIN_DISPLAY_SIZE = (1920, 1080)
 
 
 @dataclass(frozen=True)
 class Launch:
-    """What to start.
+    """How to start a game.
 
     Attributes:
         command: The program and its arguments.
-        may_have_bridge: False if the scene surely names no bridge.
-        where: What to call the game in errors.
+        may_have_bridge: False if no file of the scene mentions the bridge.
+        where: The name of the game in errors.
     """
 
     command: tuple[str, ...]
@@ -40,20 +40,27 @@ class Launch:
     where: str
 
 
-def is_by_hand(game: Game, options: Options) -> bool:
-    """Whether this is a game that the user starts."""
+def is_started_by_user(game: Game, options: Options) -> bool:
+    """Whether the user starts the game, instead of Python."""
     return game is None and options.command is None
 
 
-def plan(game: Game, options: Options) -> Launch | None:
-    """What to start for these options; None for a game that the user starts. A project is imported if need be.
+def prepare_launch(game: Game, options: Options) -> Launch | None:
+    """Find the command that starts a game, and import its project if that is necessary.
+
+    Args:
+        game: The game, as `resolve_command` describes it; None without a command for a game that the user starts.
+        options: The environment's options.
+
+    Returns:
+        How to start the game; None for a game that the user starts.
 
     Raises:
         InvalidOptionError: Two options contradict each other.
         EngineError: No engine was found.
-        GameError: The game cannot be found, or not be imported.
+        GameError: The game cannot be found or imported.
     """
-    if is_by_hand(game, options):
+    if is_started_by_user(game, options):
         return None
     if options.human_agents and options.render_mode != "human":
         raise InvalidOptionError(
@@ -63,15 +70,15 @@ def plan(game: Game, options: Options) -> Launch | None:
             got=f"render_mode={options.render_mode!r}",
             remedy="Give render_mode='human' too.",
         )
-    return plan_launch(game, options)
+    return resolve_command(game, options)
 
 
-def plan_launch(game: Game, options: Options) -> Launch:
-    """Find the engine and the command for a game; imports a project whose cache is out of date.
+def resolve_command(game: Game, options: Options) -> Launch:
+    """Find the engine and the command for a game, and import the project if its import cache is out of date.
 
     Args:
         game: A project folder or its project.godot, an exported executable (on macOS the .app), or a .pck file; None
-            where `options.command` is given.
+            if `options.command` is given.
         options: The environment's options.
 
     Raises:
@@ -79,20 +86,20 @@ def plan_launch(game: Game, options: Options) -> Launch:
         InvalidOptionError: Two options contradict each other.
         EngineError: No engine was found, or it is too old.
         GameImportError: Godot could not import the project.
-        NoBridgeError: The project lacks the addon that its scene names.
+        NoBridgeError: The scene uses the addon, but the project does not contain it.
         CacheError: The project must be copied to the cache, which cannot be written.
     """
     if options.command is not None:
-        return _plan_command(game, options)
+        return _launch_of_command(game, options)
     if game is None:
         raise InvalidOptionError("No game was given.", where="game", expected="a game or a command", got="None")
     path = Path(game).expanduser()
     if _is_bundle(path):
         path = _program_of(path)
     if path.is_dir() or not path.exists():
-        return _plan_project(path, options)
+        return _launch_of_project(path, options)
     if path.name == "project.godot":
-        return _plan_project(path.parent, options)
+        return _launch_of_project(path.parent, options)
     is_pack = path.suffix.lower() == ".pck"
     if options.scene is not None and not is_pack:
         raise InvalidOptionError(
@@ -103,7 +110,7 @@ def plan_launch(game: Game, options: Options) -> Launch:
         command = [
             str(engine.path),
             "--main-pack",
-            str(check_path(path.absolute())),
+            str(validate_path(path.absolute())),
             *_arguments(options, _DEFAULT_FPS),
         ]
         if options.scene:
@@ -111,21 +118,28 @@ def plan_launch(game: Game, options: Options) -> Launch:
         return Launch(tuple(command), True, str(path))
     if not os.access(path, os.X_OK):
         raise GameNotFoundError(
-            "This file is no game.",
+            "This file is not a game.",
             where=str(path),
             expected="a project folder, an exported executable, or a .pck file",
             got="a file that cannot be executed",
-            remedy="If it is an exported game, mark it as executable: some archives lose that (chmod +x FILE).",
+            remedy="If it is an exported game, make it executable (chmod +x FILE): some archives lose this permission.",
         )
     return Launch((str(path.absolute()), *_arguments(options, _DEFAULT_FPS)), True, str(path))
 
 
-def start(launch: Launch, options: Options, url: str, token: str, cpu: int | None = None) -> GameProcess:
-    """Start the game, which will connect to `url` with `token`, and stay on the processor `cpu` if it is not None.
+def spawn(launch: Launch, options: Options, url: str, token: str, cpu: int | None = None) -> GameProcess:
+    """Start the process of a game.
+
+    Args:
+        launch: What to start.
+        options: The environment's options.
+        url: The address that the game connects to.
+        token: The token that the game sends.
+        cpu: The CPU core to pin the game to; None for all.
 
     Raises:
         GameError: The program could not be started.
-        MissingDependencyError: A display is needed, and there is none.
+        MissingDependencyError: The game needs a display, and there is none.
     """
     environment = {"GODOT_MARL_URL": url, "GODOT_MARL_TOKEN": token, **certificate_to_trust(options.ssl)}
     display = None
@@ -139,16 +153,16 @@ def start(launch: Launch, options: Options, url: str, token: str, cpu: int | Non
                 remedy="Use render_mode='rgb_array', which needs none.",
             )
         width, height = options.render_size or (0, 0)
-        display = (max(width, _SMALLEST_DISPLAY[0]), max(height, _SMALLEST_DISPLAY[1]))
+        display = (max(width, _MIN_DISPLAY_SIZE[0]), max(height, _MIN_DISPLAY_SIZE[1]))
     return GameProcess(launch.command, environment=environment, display=display, cpu=cpu)
 
 
-def _plan_command(game: Game, options: Options) -> Launch:
+def _launch_of_command(game: Game, options: Options) -> Launch:
     if game is not None:
         raise InvalidOptionError(
             "Both a game and a command were given.",
             where="command",
-            expected="game=None where command is given",
+            expected="game=None if command is given",
             got=f"game={os.fspath(game)!r}",
         )
     given = options.command
@@ -159,7 +173,11 @@ def _plan_command(game: Game, options: Options) -> Launch:
 
 
 def split_command(text: str, *, for_windows: bool = sys.platform == "win32") -> list[str]:
-    """Split a command line as the system's shell would; on Windows a backslash is part of a path.
+    """Split a command line as the system's shell does.
+
+    Args:
+        text: The command line.
+        for_windows: Whether a backslash is part of a path, as on Windows.
 
     Raises:
         InvalidOptionError: A quotation mark is not closed.
@@ -183,7 +201,7 @@ def split_command(text: str, *, for_windows: bool = sys.platform == "win32") -> 
 
 
 def _is_bundle(path: Path) -> bool:
-    """Whether this is an exported game of macOS, which is a folder."""
+    """Whether a path is an exported game for macOS, which is a folder."""
     return path.suffix.lower() == ".app" and (path / "Contents").is_dir()
 
 
@@ -195,7 +213,7 @@ def _program_of(bundle: Path) -> Path:
     program = contents / "MacOS" / name
     if not program.is_file():
         raise GameNotFoundError(
-            "This .app has no program in it.",
+            "This .app contains no program.",
             where=str(bundle),
             expected=f"Contents/MacOS/{name}",
             got="no such file",
@@ -204,10 +222,10 @@ def _program_of(bundle: Path) -> Path:
     return program
 
 
-def _plan_project(folder: Path, options: Options) -> Launch:
+def _launch_of_project(folder: Path, options: Options) -> Launch:
     project = Project(folder)
     scene = project.scene_path(options.scene)
-    project.check_addon(scene)
+    project.validate_addon(scene)
     engine = ensure_engine(options.engine)
     project = project.imported(engine, options.start_timeout or IMPORT_TIMEOUT)
     command = [str(engine.path), "--path", str(project.folder), *_arguments(options, project.physics_fps)]
@@ -217,20 +235,20 @@ def _plan_project(folder: Path, options: Options) -> Launch:
 
 
 def _arguments(options: Options, physics_fps: int) -> list[str]:
-    """The engine's arguments. A window that a person looks at runs in real time, everything else as fast as it can."""
+    """The arguments for the engine: a window for a person runs in real time, everything else as fast as possible."""
     size = ["--resolution", "{}x{}".format(*options.render_size)] if options.render_size else []
     if options.render_mode == "human":
         return size
-    as_fast_as_it_can = ["--fixed-fps", str(options.physics_fps or physics_fps)]
+    full_speed = ["--fixed-fps", str(options.physics_fps or physics_fps)]
     if options.render_mode == "rgb_array":
-        # Software rendering, as a virtual display has it, knows OpenGL only.
+        # A virtual display has a software renderer, which supports OpenGL only.
         driver = [] if has_display() else ["--rendering-driver", "opengl3"]
-        return [*as_fast_as_it_can, "--disable-render-loop", "--audio-driver", "Dummy", *driver, *size]
-    return ["--headless", *as_fast_as_it_can]
+        return [*full_speed, "--disable-render-loop", "--audio-driver", "Dummy", *driver, *size]
+    return ["--headless", *full_speed]
 
 
 def has_display() -> bool:
-    """True if a window can be opened."""
+    """Whether this machine has a display that can show a window."""
     if sys.platform != "linux":
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,4 +1,4 @@
-"""What a game prints, in a file that must fill neither the disk nor the memory."""
+"""The log file of a game's output, with bounds for disk and memory."""
 
 from __future__ import annotations
 
@@ -8,40 +8,41 @@ from pathlib import Path
 
 _TAIL_BYTES = 16_384
 _TAIL_LINES = 40
+# Bytes.
 _LARGEST_LOG = 64 << 20
 _LARGEST_READ = 4 << 20
 
 
 class QuietFile(io.FileIO):
-    """Closes without a complaint when it is lost."""
+    """A file that is closed without a ResourceWarning when it is garbage-collected."""
 
     def __del__(self) -> None:
         self.close()
 
 
 class GameLog:
-    """A file to which a game appends what it prints.
+    """The file to which a game appends its output.
 
     Args:
-        path: The file, which is made.
+        path: The file; it is created.
 
     Attributes:
-        path: The same.
+        path: The file.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: The file cannot be created.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.touch()
-        # Open all the time, because it is looked at in every step.
-        self._fresh = QuietFile(path, "rb")
-        self._seen = 0
+        # Stays open, because every step reads it.
+        self._file = QuietFile(path, "rb")
+        self._offset = 0
 
     def last_lines(self) -> str:
-        """The last lines that the game printed."""
-        return "\n".join(_text(self._tail()).splitlines()[-_TAIL_LINES:])
+        """The last 40 lines of the output."""
+        return "\n".join(_decode(self._tail()).splitlines()[-_TAIL_LINES:])
 
     def _tail(self) -> bytes:
         try:
@@ -52,31 +53,33 @@ class GameLog:
         except OSError:
             return b""
 
-    def fresh(self) -> str:
-        """What was printed since this was last asked; almost free if that is nothing.
+    def read_new(self) -> str:
+        """Read the output since the last call; almost free if there is none.
 
-        Of more than 4 MiB only the first and the last 2 MiB. Of a log that has become too long only the end is kept.
+        Returns:
+            The output; of more than 4 MiB only the first and the last 2 MiB. A file over 64 MiB is truncated to its
+            last lines.
         """
         try:
-            # The cheapest question that there is about a file's size.
-            size = self._fresh.seek(0, os.SEEK_END)
-            if size == self._seen:
+            # The cheapest way to get the size of a file.
+            size = self._file.seek(0, os.SEEK_END)
+            if size == self._offset:
                 return ""
-            self._fresh.seek(self._seen)
-            if size - self._seen <= _LARGEST_READ:
-                fresh = self._fresh.read(size - self._seen)
+            self._file.seek(self._offset)
+            if size - self._offset <= _LARGEST_READ:
+                output = self._file.read(size - self._offset)
             else:
-                fresh = self._fresh.read(_LARGEST_READ // 2) + b"\n"
-                self._fresh.seek(size - _LARGEST_READ // 2)
-                fresh += self._fresh.read(_LARGEST_READ // 2)
-            self._seen = size if size <= _LARGEST_LOG else self._shorten()
+                output = self._file.read(_LARGEST_READ // 2) + b"\n"
+                self._file.seek(size - _LARGEST_READ // 2)
+                output += self._file.read(_LARGEST_READ // 2)
+            self._offset = size if size <= _LARGEST_LOG else self._truncate()
         except (OSError, ValueError):
-            # Gone, or closed.
+            # The file was removed or closed.
             return ""
-        return _text(fresh)
+        return _decode(output)
 
-    def _shorten(self) -> int:
-        """Keep the end alone. The game appends, so what it prints next comes after that."""
+    def _truncate(self) -> int:
+        """Keep only the end of the file, and return its size. The game opened it for appending, and writes after it."""
         tail = self._tail()
         os.truncate(self.path, 0)
         with self.path.open("ab") as log:
@@ -84,17 +87,17 @@ class GameLog:
             return log.tell()
 
     def beginning(self, limit: int) -> str:
-        """What was printed from the beginning, at most `limit` bytes."""
+        """The output from the start, at most `limit` bytes."""
         try:
             with self.path.open("rb") as log:
-                return _text(log.read(limit))
+                return _decode(log.read(limit))
         except OSError:
             return ""
 
     def close(self) -> None:
-        """Look at it no longer. Safe to call twice."""
-        self._fresh.close()
+        """Close the file. Safe to call twice."""
+        self._file.close()
 
 
-def _text(output: bytes) -> str:
+def _decode(output: bytes) -> str:
     return output.decode("utf-8", "replace")

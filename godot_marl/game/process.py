@@ -1,4 +1,4 @@
-"""One running game, as seen from Python: its supervisor, its exit status, and what it printed."""
+"""One running game process: its supervisor, its exit status, and its output."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from godot_marl.errors import GameError, MissingDependencyError
-from godot_marl.game_log import GameLog, QuietFile
-from godot_marl.keeper import Keeper
+from godot_marl.game.log import GameLog, QuietFile
+from godot_marl.game.supervisor import SupervisorThread
 
 logger = logging.getLogger(__name__)
 
 _START_TIMEOUT = 60.0
-# Longer than the keeper waits for a supervisor that does not answer.
+# Longer than the thread waits before it kills a supervisor that does not respond.
 _END_TIMEOUT = 10.0
-_LIMITS = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
+_LIMIT_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
 
 _lifelines: weakref.WeakSet[QuietFile] = weakref.WeakSet()
-"""The open ones of this process."""
+"""The lifelines that are open in this process."""
 
 
 def _close_lifelines() -> None:
-    """In a forked child: what it holds open is no lifeline that the parent could let go."""
+    """Close them in a forked child: otherwise the game survives when the parent closes its end."""
     for lifeline in list(_lifelines):
         lifeline.close()
 
@@ -39,23 +39,24 @@ if hasattr(os, "register_at_fork"):
 
 
 class GameProcess:
-    """A game under its supervisor.
+    """A game process under its supervisor.
 
-    It ends with `close`, when this Python ends, and when this object is lost, as by Ctrl-C before anybody had it.
+    The game ends at `close`, when this Python process ends, and when this object is garbage-collected (Ctrl-C may come
+    before a caller holds it).
 
     Args:
-        command: The program and its arguments; no shell is involved.
-        folder: The folder to run in; None for the current one.
-        environment: What to add to the environment.
-        display: The size of the virtual display to start for it, or None for none.
-        cpu: The processor to keep it on, or None for all (Linux only).
+        command: The program and its arguments; no shell runs them.
+        folder: The working directory; None for the current one.
+        environment: Variables to add to the environment.
+        display: (width, height) of a virtual display to start for the game, in pixels; None for no display.
+        cpu: The CPU core to pin the game to (Linux only); None for all.
 
     Attributes:
         command: The program and its arguments.
 
     Raises:
         GameError: The program could not be started.
-        MissingDependencyError: There is no virtual display to be had.
+        MissingDependencyError: No virtual display could be started.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class GameProcess:
         try:
             scratch = tempfile.mkdtemp(prefix="godot-marl-")
         except OSError as error:
-            raise _place_error(self.command, error) from error
+            raise _output_error(self.command, error) from error
         self._remove = weakref.finalize(self, _remove, scratch, os.getpid())
         try:
             self._start(scratch, folder, environment or {}, display, cpu)
@@ -90,8 +91,8 @@ class GameProcess:
         try:
             self._log = GameLog(Path(scratch) / "output.txt")
         except OSError as error:
-            raise _place_error(self.command, error) from error
-        wish = {
+            raise _output_error(self.command, error) from error
+        request = {
             "command": self.command,
             "folder": None if folder is None else os.fspath(folder),
             "environment": dict(environment),
@@ -105,96 +106,100 @@ class GameProcess:
             reading, writing = os.pipe()
         except OSError as error:
             raise _limit_error(self.command, error) from error
-        self._keeper = Keeper(QuietFile(reading, "rb"), scratch)
-        # The game ends with it. Nobody else has it, so that it ends with this object at the latest.
+        self._supervisor = SupervisorThread(QuietFile(reading, "rb"), scratch)
+        # The game ends when this closes; only this object holds it, so that it closes with the object at the latest.
         self._lifeline = QuietFile(writing, "wb")
         _lifelines.add(self._lifeline)
         try:
-            self._start_keeper()
-            self._say(wish)
-            self._keeper.heard.wait(_START_TIMEOUT)
-            if self._keeper.error is not None:
-                raise _limit_error(self.command, self._keeper.error)
+            self._start_thread()
+            self._send(request)
+            self._supervisor.reported.wait(_START_TIMEOUT)
+            if self._supervisor.error is not None:
+                raise _limit_error(self.command, self._supervisor.error)
             if self.pid is None:
-                failure = self._keeper.failure or "the supervisor did not answer"
+                failure = self._supervisor.failure or "the supervisor did not reply"
                 raise _start_error(self.command, failure, display is not None)
         except BaseException:
             self.close(0.0)
             raise
 
-    def _start_keeper(self) -> None:
+    def _start_thread(self) -> None:
         try:
-            self._keeper.start()
+            self._supervisor.start()
         except RuntimeError as error:
             if "start new thread" not in str(error):
-                # Such as what Ctrl-C becomes in the midst of a condition of `threading`.
+                # Such as the error that Ctrl-C causes inside a `threading.Condition`.
                 raise
             raise _limit_error(self.command, error) from error
 
-    def _say(self, wish: Mapping[str, object]) -> None:
-        unsent = memoryview(json.dumps(wish).encode() + b"\n")
-        # A supervisor that is gone already is heard of by the keeper. Not each system calls that a broken pipe.
+    def _send(self, request: Mapping[str, object]) -> None:
+        unsent = memoryview(json.dumps(request).encode() + b"\n")
+        # If the supervisor has ended already, its thread reports that; the OSError depends on the system.
         with contextlib.suppress(OSError):
             while unsent:
                 unsent = unsent[self._lifeline.write(unsent) or 0 :]
 
     @property
     def pid(self) -> int | None:
-        """The number of its process."""
-        return self._keeper.pid
+        """The process id of the game."""
+        return self._supervisor.pid
 
     @property
     def exit_status(self) -> int | None:
-        """What it returned, minus the signal's number if a signal ended it; None while it runs, and if unknown."""
-        return self._keeper.exit_status
+        """The exit status, minus the signal's number if a signal ended the game; None while it runs, and if unknown."""
+        return self._supervisor.exit_status
 
     @property
     def lost_display(self) -> tuple[str, int | None] | None:
-        """The name of its virtual display, and what that returned, if it ended before the game did."""
-        name = self._keeper.lost_display
-        return None if name is None else (name, self._keeper.display_status)
+        """The name and exit status of the virtual display if that ended before the game; None if it did not."""
+        name = self._supervisor.lost_display
+        return None if name is None else (name, self._supervisor.display_status)
 
     @property
     def is_over(self) -> bool:
-        """True once the game has ended, its display too."""
-        return self._keeper.over.is_set()
+        """True once the game, its display and its supervisor have ended."""
+        return self._supervisor.ended.is_set()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until the game has ended; False if it has not."""
-        return self._keeper.over.wait(max(0.0, seconds))
+        """Wait at most `seconds` for the game to end; return whether it has ended."""
+        return self._supervisor.ended.wait(max(0.0, seconds))
 
     def output(self) -> str:
         """The last lines that the game printed."""
         return self._log.last_lines()
 
-    def fresh_output(self) -> str:
-        """What the game has printed since this was last asked; see `GameLog.fresh`."""
-        return self._log.fresh()
+    def read_new_output(self) -> str:
+        """The output since the last call; see `GameLog.read_new`."""
+        return self._log.read_new()
 
-    def whole_output(self, limit: int = 1 << 22) -> str:
-        """What the game printed from the beginning, at most `limit` bytes."""
+    def all_output(self, limit: int = 1 << 22) -> str:
+        """The output from the start, at most `limit` bytes."""
         return self._log.beginning(limit)
 
     def end(self) -> None:
-        """See to it that the game ends now, without waiting for it. Safe to call twice, and from any thread."""
+        """End the game without waiting for it. Safe to call twice, and from any thread."""
         self._lifeline.close()
-        self._keeper.hurry()
+        self._supervisor.kill_after_grace()
 
-    def close(self, patience: float = 3.0) -> None:
-        """End the game: wait up to `patience` seconds for it to end by itself, then kill it. Safe to call twice."""
+    def close(self, timeout: float = 3.0) -> None:
+        """End the game and remove its files. Safe to call twice.
+
+        Args:
+            timeout: Seconds for the game to end by itself before it is killed.
+        """
         try:
-            self.wait(patience)
+            self.wait(timeout)
         finally:
-            # Also after Ctrl-C: what follows is waiting, and is done by others too.
+            # After Ctrl-C too. If a second one interrupts the rest, the supervisor and the finalizer do it.
             self.end()
-        if self._keeper.ident is not None:
-            self._keeper.join(_END_TIMEOUT)
+        if self._supervisor.ident is not None:
+            self._supervisor.join(_END_TIMEOUT)
         self._log.close()
         self._remove()
 
 
 def _remove(folder: str, owner: int) -> None:
-    """Remove a folder, but not in a forked child: it is the parent's."""
+    """Remove a folder, except in a forked child: the folder belongs to the parent."""
     if os.getpid() == owner:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -220,20 +225,20 @@ def _start_error(command: Sequence[str], failure: str, with_display: bool) -> Ga
 
 def _limit_error(command: Sequence[str], error: Exception) -> GameError:
     return GameError(
-        "The game could not be started, because its supervisor could not.",
+        "The game could not be started, because its supervisor could not be started.",
         where=" ".join(command),
         expected="two pipes, a thread and a process for it",
         got=str(error),
-        remedy="See what this process is limited to: open files (`ulimit -n`), processes and threads (`ulimit -u`), "
-        "memory. Close the environments that are no longer needed, or raise the limit.",
+        remedy="Check the limits of this process: open files (`ulimit -n`), processes and threads (`ulimit -u`), "
+        "memory. Close environments that you no longer need, or raise the limit.",
     )
 
 
-def _place_error(command: Sequence[str], error: OSError) -> GameError:
-    if error.errno in _LIMITS:
+def _output_error(command: Sequence[str], error: OSError) -> GameError:
+    if error.errno in _LIMIT_ERRNOS:
         return _limit_error(command, error)
     return GameError(
-        "There is no place for what the game prints.",
+        "The file for the game's output could not be created.",
         where=error.filename or "the folder for temporary files",
         expected="a folder for temporary files with some room in it",
         got=str(error),

@@ -1,4 +1,4 @@
-"""What a Godot project folder says of itself, and its import cache."""
+"""A Godot project folder: its settings, its scenes and its import cache."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from godot_marl.addon import copy_to_cache
-from godot_marl.cache import cache_dir, in_cache, reason_of
+from godot_marl.assets.cache import cache_dir, in_cache, reason_of
+from godot_marl.assets.install import copy_to_cache
 from godot_marl.engine import Engine
 from godot_marl.errors import CacheError, GameImportError, GameNotFoundError, NoBridgeError
-from godot_marl.headless import run_headless
-from godot_marl.output import last_words
+from godot_marl.game.headless import run_headless
+from godot_marl.game.log_parser import tail_for_message
 
 logger = logging.getLogger(__name__)
 
@@ -28,15 +28,15 @@ _BRIDGE = re.compile(r"marl_bridge\.gd|\bMarlBridge\b")
 _BRIDGE_SCRIPT = "addons/godot_marl/marl_bridge.gd"
 
 
-def check_path(path: Path) -> Path:
-    """The same path, if Godot can be given it as an argument.
+def validate_path(path: Path) -> Path:
+    """Return the path if Godot reads it unchanged from its command line.
 
     Raises:
-        GameNotFoundError: Godot would look for another one.
+        GameNotFoundError: Godot would read another path.
     """
     if "%20" in str(path):
         raise GameNotFoundError(
-            "Godot takes %20 in a path for a space.",
+            "Godot reads %20 in a path as a space.",
             where=str(path),
             expected="a path without %20",
             got=path.name,
@@ -51,12 +51,15 @@ class Project:
     Args:
         folder: The folder.
 
+    Attributes:
+        folder: The absolute path of the folder.
+
     Raises:
-        GameNotFoundError: The folder does not exist, or holds no project.godot.
+        GameNotFoundError: The folder does not exist, or contains no project.godot.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = check_path(Path(folder).absolute())
+        self.folder = validate_path(Path(folder).absolute())
         settings = self.folder / "project.godot"
         if not settings.is_file():
             raise GameNotFoundError(
@@ -64,28 +67,28 @@ class Project:
                 where=str(self.folder),
                 expected="a folder with a project.godot, a .pck file, or an exported game",
                 got="no such folder" if not self.folder.exists() else "a folder without project.godot",
-                remedy="Give the folder in which your game's project.godot is.",
+                remedy="Give the folder that contains your game's project.godot.",
             )
         self._settings = settings.read_text(encoding="utf-8", errors="replace")
 
     @property
     def physics_fps(self) -> int:
-        """Physics frames in a second."""
+        """Physics frames in a second; Godot's default is 60."""
         return int(float(self.setting("common/physics_ticks_per_second") or 60))
 
     @property
     def main_scene(self) -> str | None:
-        """The scene that runs by default."""
+        """The scene that runs by default; None if the project has none."""
         scene = self.setting("run/main_scene")
         return scene.strip('"') if scene else None
 
     def setting(self, key: str) -> str | None:
-        """The value of a setting as project.godot has it, without its section; None if it is not there."""
+        """The text of a setting in project.godot, by its key without the section; None if the setting is missing."""
         found = re.search(rf"^{re.escape(key)}\s*=\s*(.+)$", self._settings, re.MULTILINE)
         return found[1].strip() if found else None
 
     def scene_path(self, scene: str | None) -> str:
-        """The `res://` or `uid://` path of a scene; the main one for None.
+        """The `res://` or `uid://` path of a scene; None for the main scene.
 
         Raises:
             GameNotFoundError: The project has no such scene, or no main scene.
@@ -113,20 +116,19 @@ class Project:
         return f"res://{inside}"
 
     def may_have_bridge(self, scene: str) -> bool:
-        """False if nothing that the scene or an autoload names, however indirectly, names the bridge.
+        """False if no file that the scene or an autoload refers to, even indirectly, mentions the bridge.
 
-        A scene may still build its bridge from paths that it puts together, so this shortens a wait and decides
-        nothing.
+        A script may still load a bridge from a path that it computes, so False only shortens the wait for a connection.
         """
         if scene.startswith("uid://"):
             return True
-        return any(text is None or _BRIDGE.search(text) for text in self._texts_of(scene))
+        return any(text is None or _BRIDGE.search(text) for text in self._scan(scene))
 
-    def check_addon(self, scene: str) -> None:
-        """Check that the addon is where the scene looks for it: Godot would run the scene without its scripts.
+    def validate_addon(self, scene: str) -> None:
+        """Check that the project contains the addon if the scene uses it; Godot would run the scene without scripts.
 
         Raises:
-            NoBridgeError: The scene names the bridge's script, and the project has no such file.
+            NoBridgeError: The scene refers to the bridge's script, and the project has no such file.
         """
         if scene.startswith("uid://") or (self.folder / _BRIDGE_SCRIPT).is_file():
             return
@@ -134,23 +136,23 @@ class Project:
             raise NoBridgeError(
                 "The project has no godot-marl addon.",
                 where=f"{self.folder} ({scene})",
-                expected=f"{_BRIDGE_SCRIPT}, which the scene names",
+                expected=f"{_BRIDGE_SCRIPT}, which the scene uses",
                 got="no such file",
-                remedy=f'Bring it with `godot-marl addon install "{self.folder}"`. The examples that come with this '
-                "package are used by their names: `godot-marl train cartpole`, `godot_marl.envs.cartpole_v0`.",
+                remedy=f'Install it with `godot-marl addon install "{self.folder}"`. Use the examples of this package '
+                "by their names: `godot-marl train cartpole`, `godot_marl.envs.cartpole_v0`.",
             )
 
     def texts_of(self, scene: str) -> Iterator[str]:
-        """The text of a scene, and of all scripts, scenes and resources that it names, however indirectly."""
-        return (text for text in self._texts_of(scene) if text is not None)
+        """The texts of a scene and of all scripts, scenes and resources that it refers to, even indirectly."""
+        return (text for text in self._scan(scene) if text is not None)
 
-    def _texts_of(self, scene: str) -> Iterator[str | None]:
-        """The same, with None for a binary scene; without the addon, with the autoloads."""
+    def _scan(self, scene: str) -> Iterator[str | None]:
+        """The texts of a scene, of the autoloads and of what they refer to, without the addon; None: a binary scene."""
         autoloads = re.search(r"^\[autoload\]$(.*?)(?=^\[|\Z)", self._settings, re.MULTILINE | re.DOTALL)
-        waiting = [scene.removeprefix("res://"), *_REFERENCE.findall(autoloads[1] if autoloads else "")]
+        unread = [scene.removeprefix("res://"), *_REFERENCE.findall(autoloads[1] if autoloads else "")]
         seen: set[str] = set()
-        while waiting:
-            name = waiting.pop()
+        while unread:
+            name = unread.pop()
             if name in seen or name.startswith("addons/godot_marl/"):
                 continue
             seen.add(name)
@@ -161,18 +163,21 @@ class Project:
                 continue
             text = path.read_text(encoding="utf-8", errors="replace")
             yield text
-            waiting += _REFERENCE.findall(text)
+            unread += _REFERENCE.findall(text)
 
     def imported(self, engine: Engine, timeout: float = IMPORT_TIMEOUT) -> Project:
-        """The project with an import cache that is up to date: this one, or a copy where it cannot be written.
+        """Import the project if its import cache is out of date.
 
         Args:
-            engine: What imports it.
-            timeout: Seconds that an import may take, the one of another process that is waited for included.
+            engine: The engine that imports it.
+            timeout: Seconds for the import, the wait for another process that imports the project included.
+
+        Returns:
+            This project, or a copy of it in the user's cache if its folder cannot be written.
 
         Raises:
-            GameImportError: Godot could not import it, or not in time.
-            CacheError: It must be copied, and cannot be.
+            GameImportError: Godot could not import the project in time.
+            CacheError: The copy cannot be made.
         """
         if not os.access(self.folder, os.W_OK):
             logger.info("%s cannot be written: using a copy in the cache", self.folder)
@@ -188,10 +193,10 @@ class Project:
             self._import_if_needed(engine, deadline)
         except Timeout as error:
             raise GameImportError(
-                "Another process imports the project, and does not come to an end.",
+                "Another process imports the project, and does not finish.",
                 where=f"{self.folder}, locked by {lock.lock_file}",
-                expected=f"its end within {timeout:g} s",
-                got="an import that goes on",
+                expected=f"an import within {timeout:g} s",
+                got="an import that still runs",
                 remedy="End that process, or give a longer start_timeout=.",
             ) from error
         except CacheError:
@@ -202,7 +207,7 @@ class Project:
                 where=error.filename or str(self.folder),
                 expected="a folder with some room in it, in which files can be written",
                 got=reason_of(error),
-                remedy="Make room there, or look whose the folder and its .godot are.",
+                remedy="Make room there, or check who owns the folder and its .godot.",
             ) from error
         finally:
             lock.release()
@@ -213,7 +218,7 @@ class Project:
         if stamp.is_file() and stamp.read_text(errors="replace") == self._fingerprint(engine):
             return
         logger.info("importing %s", self.folder)
-        # Where another import took all the time, this one has a moment, and says by its failure what would help.
+        # If the wait took all the time, a second lets this import fail with an error that says what to do.
         self._import(engine, max(1.0, deadline - time.monotonic()))
         stamp.write_text(self._fingerprint(engine))
 
@@ -222,10 +227,10 @@ class Project:
             output, status = run_headless(engine, self.folder, "--import", timeout=seconds)
         except TimeoutError as error:
             raise GameImportError(
-                "Godot did not come to an end with importing the project; it was ended.",
+                "Godot did not finish the import of the project in time; it was ended.",
                 where=str(self.folder),
                 expected=f"an import within {round(seconds, 1):g} s",
-                got=last_words(str(error)),
+                got=tail_for_message(str(error)),
                 remedy="Give a longer start_timeout= if the project is large, or open it in the Godot editor once.",
             ) from error
         if status != 0 or not (self.folder / ".godot").is_dir():
@@ -235,24 +240,24 @@ class Project:
                 where=str(self.folder),
                 expected="an import that ends with exit status 0",
                 got=f"exit status {status}, after printing\n{tail}",
-                remedy="Open the project in the Godot editor once and look at its output.",
+                remedy="Open the project in the Godot editor once and read its output.",
             )
 
     def _fingerprint(self, engine: Engine) -> str:
-        """Changes whenever something changes that an import depends on."""
+        """A hash of what an import depends on: the engine's version, and the size and time of each file."""
         digest = hashlib.sha256(engine.version.encode())
-        # The addon may be a link to a folder elsewhere. Links may also lead in circles.
+        # Links are followed, because the addon may be one; a link may also lead to a folder that contains it.
         seen: set[str] = set()
         for folder, folders, files in os.walk(self.folder, followlinks=True):
             real = os.path.realpath(folder)
             if real in seen:
                 digest.update(f"{folder}\n".encode())
-            # Godot looks at nothing in a folder with a .gdignore.
-            is_over = real in seen or ".gdignore" in files
-            folders[:] = [] if is_over else sorted(f for f in folders if f != ".godot")
-            for file in [] if is_over else sorted(files):
+            # Godot ignores a folder with a .gdignore.
+            is_skipped = real in seen or ".gdignore" in files
+            folders[:] = [] if is_skipped else sorted(f for f in folders if f != ".godot")
+            for file in [] if is_skipped else sorted(files):
                 path = os.path.join(folder, file)
-                # A link that leads nowhere is all that there is.
+                # A broken link has a status of its own only.
                 status = os.stat(path) if os.path.exists(path) else os.lstat(path)
                 digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
             seen.add(real)

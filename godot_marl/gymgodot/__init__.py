@@ -1,1 +1,1 @@
-"""GymGodot's side of the wire: its games, unchanged, as Gymnasium environments of today."""
+"""Runs unchanged Godot 3 games with GymGodot's node as environments of today's Gymnasium."""

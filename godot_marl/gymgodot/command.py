@@ -1,4 +1,4 @@
-"""Takes GymGodot's `exeCmd` apart, which was a line for a shell, and builds the command of a game. No shell runs it."""
+"""Parses GymGodot's `exeCmd`, which was a shell command line, and builds the game's command. No shell runs it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 from godot_marl.errors import GameNotFoundError, InvalidOptionError
 
-# What can stand side by side in a line. Whatever is none of it, only a shell can do.
+# The supported tokens of a line. All other syntax needs a shell.
 _UNIX = re.compile(
     r"""
     (?P<space>[^\S\n]+)
-    | (?P<joint>&&(?!&))
+    | (?P<and>&&(?!&))
     | '(?P<single>[^']*)'
     | "(?P<double>(?:[^"\\$`]|\\.)*)"
     | \\(?P<escaped>.)
@@ -27,7 +27,7 @@ _UNIX = re.compile(
 _WINDOWS = re.compile(
     r"""
     (?P<space>[^\S\n]+)
-    | (?P<joint>&&(?!&))
+    | (?P<and>&&(?!&))
     | "(?P<double>[^"%]*)"
     | (?P<plain>[^\s"|&<>^%]+)
     """,
@@ -39,11 +39,11 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 
 @dataclass(frozen=True)
 class Command:
-    """What to start, and where.
+    """The command of a game.
 
     Attributes:
         arguments: The program and its arguments.
-        folder: The folder to run in; None for the current one.
+        folder: The working folder; None for the current one.
     """
 
     arguments: tuple[str, ...]
@@ -51,7 +51,7 @@ class Command:
 
     @property
     def game_folder(self) -> Path:
-        """The folder that the game will call its current one: Godot goes to the project that `--path` names."""
+        """The game's current folder while it runs: Godot changes to the project of `--path`."""
         folder = Path.cwd() if self.folder is None else self.folder
         for flag, value in zip(self.arguments, self.arguments[1:], strict=False):
             if flag == "--path":
@@ -60,14 +60,14 @@ class Command:
 
 
 def parse_command(line: str | Sequence[str], *, windows: bool = sys.platform == "win32") -> Command:
-    """Take an `exeCmd` apart: `ENGINE SCENE`, an exported game, or either after `cd DIR &&`.
+    """Parse an `exeCmd`: `ENGINE SCENE`, an exported game, or either after `cd DIR &&`.
 
     Args:
-        line: The line, or the program and its arguments, which are taken as they are.
-        windows: Read the line as Windows' shell does: backslashes belong to paths, and `cd /d` changes the drive too.
+        line: The line, or a sequence of the program and its arguments, which is not parsed.
+        windows: Parse as Windows' shell does: backslashes belong to paths, and `cd /d` changes the drive too.
 
     Raises:
-        InvalidOptionError: The line asks for something that only a shell can do, or is empty.
+        InvalidOptionError: The line is empty, or needs a shell.
         GameNotFoundError: The folder does not exist.
     """
     if not isinstance(line, str):
@@ -78,22 +78,22 @@ def parse_command(line: str | Sequence[str], *, windows: bool = sys.platform == 
     before, after = words[: words.index(_AND)], words[words.index(_AND) + 1 :]
     if _AND in after or before[:1] != ["cd"]:
         raise _shell_error(line, _AND)
-    places = before[1:]
-    if len(places) > 1 and places[0].lower() == "/d":
-        places = places[1:]
-    if len(places) != 1 or places == ["-"]:
+    folders = before[1:]
+    if len(folders) > 1 and folders[0].lower() == "/d":
+        folders = folders[1:]
+    if len(folders) != 1 or folders == ["-"]:
         raise InvalidOptionError(
-            "exeCmd changes to no folder that could be told.",
+            "The cd in exeCmd needs exactly one folder.",
             where=f"exeCmd={line!r}",
             expected="cd DIR && ENGINE SCENE, with quotes around a folder that has spaces in its name",
-            got="cd " + " ".join(places),
+            got="cd " + " ".join(folders),
         )
-    folder = Path(places[0]).absolute()
+    folder = Path(folders[0]).absolute()
     if not folder.is_dir():
         raise GameNotFoundError(
             "The folder in exeCmd does not exist.",
             where=f"exeCmd={line!r}",
-            expected="a folder, such as the one of your project.godot",
+            expected="a folder, such as that of your project.godot",
             got=str(folder),
         )
     return Command(_checked(after, line), folder)
@@ -102,7 +102,16 @@ def parse_command(line: str | Sequence[str], *, windows: bool = sys.platform == 
 def game_arguments(
     command: Command, *, env_fps: int, window_render: bool, host: str, port: int, render_path: str
 ) -> list[str]:
-    """The command with all that GymGodot's games get on their command line."""
+    """Return the command with the arguments that GymGodot's games read from their command line.
+
+    Args:
+        command: The game's command.
+        env_fps: The game's frames per second.
+        window_render: Whether to render each frame in the game's window.
+        host: The address to which the game connects.
+        port: The port to which the game connects.
+        render_path: The folder of saved images, with a slash at its end.
+    """
     return [
         *command.arguments,
         "--fixed-fps",
@@ -117,24 +126,24 @@ def game_arguments(
 def _checked(words: Sequence[str], line: object) -> tuple[str, ...]:
     if not words or not words[0]:
         raise InvalidOptionError(
-            "exeCmd names no program.", where="exeCmd", expected="an engine and a scene, or a game", got=repr(line)
+            "exeCmd has no program.", where="exeCmd", expected="an engine and a scene, or a game", got=repr(line)
         )
     return tuple(words)
 
 
 def _split(line: str, windows: bool) -> list[str]:
-    """The words of a line. An `&&` outside of quotes is one of them; what else a shell would do is an error."""
+    """Split a line into words, one of which may be an unquoted `&&`. Other shell syntax is an error."""
     words: list[str] = []
-    # None between two words: an empty one in quotes counts.
+    # None between two words, because empty quotes make an empty word.
     word: str | None = None
-    place = 0
-    while place < len(line):
-        match = (_WINDOWS if windows else _UNIX).match(line, place)
+    position = 0
+    while position < len(line):
+        match = (_WINDOWS if windows else _UNIX).match(line, position)
         if match is None:
-            raise _unreadable(line, place)
-        place = match.end()
-        if match.lastgroup in ("space", "joint"):
-            words += ([] if word is None else [word]) + ([_AND] if match["joint"] else [])
+            raise _syntax_error(line, position)
+        position = match.end()
+        if match.lastgroup in ("space", "and"):
+            words += ([] if word is None else [word]) + ([_AND] if match["and"] else [])
             word = None
             continue
         text = match[match.lastgroup or 0]
@@ -150,25 +159,25 @@ def _split(line: str, windows: bool) -> list[str]:
     return words if word is None else [*words, word]
 
 
-def _unreadable(line: str, place: int) -> InvalidOptionError:
-    """Why the line cannot be read from a place on."""
-    letter = line[place]
-    if letter not in "'\"":
-        return _shell_error(line, letter)
-    expansion = re.search(r"[$`%]", line[place:])
-    if letter == '"' and expansion and line.count(letter, place) > 1:
+def _syntax_error(line: str, position: int) -> InvalidOptionError:
+    """Return the error of a line that has no supported token at a position."""
+    character = line[position]
+    if character not in "'\"":
+        return _shell_error(line, character)
+    expansion = re.search(r"[$`%]", line[position:])
+    if character == '"' and expansion and line.count(character, position) > 1:
         return _shell_error(line, expansion[0])
     return InvalidOptionError(
-        "A quote in exeCmd is never closed.", where=f"exeCmd={line!r}", expected=f"another {letter}", got="none"
+        "A quote in exeCmd is never closed.", where=f"exeCmd={line!r}", expected=f"another {character}", got="none"
     )
 
 
 def _shell_error(line: str, what: str) -> InvalidOptionError:
     return InvalidOptionError(
-        "exeCmd needs a shell, and none runs it.",
+        "exeCmd needs a shell, but runs without one.",
         where=f"exeCmd={line!r}",
         expected="ENGINE SCENE, or cd DIR && ENGINE SCENE",
         got=repr(what),
-        remedy="Put it into quotes if it belongs to a name; let Python do what the shell did (os.environ for a "
-        "variable, an f-string for a path); or write a script that does it and give that.",
+        remedy="Quote it if it belongs to a name; replace the shell's syntax with Python (os.environ for a variable, "
+        "an f-string for a path); or write a script with the command, and run that.",
     )

@@ -32,8 +32,19 @@ _ERROR_OF_CODE: dict[str, type[errors.GodotMarlError]] = {
 def error_from_message(message: Mapping[str, Any]) -> errors.GodotMarlError:
     """The exception for an error message (2.7)."""
     cls = _ERROR_OF_CODE.get(str(message.get("code")), errors.SceneError)
-    texts = {key: str(message.get(key) or "") for key in ("where", "expected", "got", "remedy")}
-    error = cls(str(message.get("what") or "The game reported an error."), **texts)
+    parts = {key: str(message.get(key) or "") for key in ("where", "expected", "got", "remedy")}
+    error = cls(str(message.get("what") or "The game reported an error."), **parts)
     if isinstance(error, errors.ScriptError):
         error.script_errors = tuple(dict(entry) for entry in message.get("script_errors") or ())
     return error
+
+
+def broken_reply_error(where: str, got: str) -> errors.ProtocolError:
+    """The slot flags of a reply contradict each other, or those of earlier replies."""
+    return errors.ProtocolError(
+        "The game's reply contradicts itself.",
+        where=where,
+        expected="slot flags as in docs/protocol.md, clause 6.3",
+        got=got,
+        remedy="Install the addon that belongs to this package: godot-marl addon install PROJECT_FOLDER.",
+    )

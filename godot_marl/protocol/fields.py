@@ -1,16 +1,16 @@
-"""Reads the members of a control message: each is of its type, or an error (`docs/protocol.md`, section 2)."""
+"""Reads members of a control message, and raises an error for a wrong type (`docs/protocol.md`, section 2)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-# More is nothing that a game counts, and no 32 bits hold it.
+# The largest integer of 32 bits. Nothing that a game counts is larger.
 _MOST = 2**31 - 1
 
 
 def text(message: Mapping[str, Any], name: str, default: str | None = None) -> str:
-    """A member that is a text.
+    """A member that is a string.
 
     Raises:
         KeyError: It is missing, and there is no default.
@@ -18,7 +18,7 @@ def text(message: Mapping[str, Any], name: str, default: str | None = None) -> s
     """
     value = message[name] if default is None else message.get(name, default)
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be a text, not {value!r:.100}")
+        raise TypeError(f"{name} must be a string, not {value!r:.100}")
     return value
 
 
@@ -35,7 +35,7 @@ def boolean(message: Mapping[str, Any], name: str, default: bool) -> bool:
 
 
 def count(message: Mapping[str, Any], name: str, least: int, default: int | None = None) -> int:
-    """A member that is a whole number, which many JSON writers send as 2.0.
+    """A member that is an integer, which many JSON writers send as 2.0.
 
     Raises:
         KeyError: It is missing, and there is no default.
@@ -44,7 +44,7 @@ def count(message: Mapping[str, Any], name: str, least: int, default: int | None
     value = message[name] if default is None else message.get(name, default)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not is_number or not least <= value <= _MOST or value != int(value):
-        raise ValueError(f"{name} must be a whole number from {least} to {_MOST}, not {value!r:.100}")
+        raise ValueError(f"{name} must be an integer from {least} to {_MOST}, not {value!r:.100}")
     return int(value)
 
 

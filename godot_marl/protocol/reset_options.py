@@ -1,7 +1,7 @@
-"""The options of a reset as JSON that Godot reads as the same values, or an error that says where they are not.
+"""Makes values for JSON of a reset's options, which Godot reads without a change, or raises an error with the place.
 
-Godot's JSON makes every number a float64, reads some of them wrong in the last bit, has no NUL in a text and no half of
-a surrogate pair. Numbers that it might read wrong are listed beside the JSON with their bits (`docs/protocol.md`, 2.4).
+Godot's JSON makes every number a float64, and reads some of them wrong in the last bit. Its strings hold neither NUL
+nor half of a surrogate pair. The bits of numbers that it may read wrong go along (`docs/protocol.md`, 2.4).
 """
 
 from __future__ import annotations
@@ -20,129 +20,130 @@ from godot_marl.errors import InvalidOptionError
 
 # A float64 holds every integer up to here.
 MOST_INTEGER = 2**53
-# How many containers may lie in each other: both sides have readers that go no deeper than some hundreds.
+# The depth of nested lists and dictionaries. The JSON readers of both sides end at some hundreds.
 MOST_DEPTH = 100
-# With so many characters, a point among them, no number has more than 15 digits, which every reader gets right.
+# A number of so many characters, a point among them, has at most 15 digits. Every reader gets those right.
 _SHORT = 16
-_FEW_BYTES = 8
+_FLOAT64_BYTES = 8
 
 Path = list[str | int]
 
 
 @dataclass
-class Plain:
-    """Values that arrive as they are.
+class EncodedOptions:
+    """Options that reach the game without a change.
 
     Attributes:
-        text: The values as JSON.
-        exact: Numbers whose bits go along: for each its path in the values, and the bytes of the float64,
+        values: The options of `dict`, `list`, `str`, `int`, `float`, `bool` and None only, for `json.dumps`.
+        exact: The numbers whose bits go along: for each its path in the values, and the bytes of the float64,
             little-endian, in hexadecimal.
     """
 
-    text: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
     exact: list[tuple[Path, str]] = field(default_factory=list)
 
 
-def plain_options(options: object) -> Plain:
+def encode_options(options: object) -> EncodedOptions:
     """The options of a reset for the wire.
 
-    Lists and tuples become Arrays, and NumPy's numbers and arrays what `tolist` makes of them.
+    Lists and tuples become Arrays. NumPy's numbers and arrays become the values of `tolist`.
 
     Raises:
-        InvalidOptionError: The game would get something else than what is there.
+        InvalidOptionError: The game would get other values.
     """
-    writer = _Writer()
+    encoder = _Encoder()
     if not isinstance(options, Mapping):
-        writer.refuse("a dictionary", options)
-    writer.plain.text = writer.write(dict(options))
-    return writer.plain
+        encoder.refuse("a dictionary", options)
+    return EncodedOptions(encoder.encode_members(dict(options)), encoder.exact)
 
 
-class _Writer:
-    """Writes JSON, and knows where it is."""
+class _Encoder:
+    """Converts values depth first, and keeps the path to the current one.
+
+    Attributes:
+        exact: As in `EncodedOptions`.
+    """
 
     def __init__(self) -> None:
-        self.plain = Plain()
+        self.exact: list[tuple[Path, str]] = []
         self._path: Path = []
 
-    def write(self, value: object) -> str:
-        # Numbers and texts may be of classes of their own, such as members of an enumeration; they arrive as numbers
-        # and texts.
-        if value is None:
-            return "null"
-        if isinstance(value, bool):
-            return "true" if value else "false"
+    def encode(self, value: object) -> Any:
+        # Numbers and strings may be of subclasses, such as members of an enumeration.
+        if value is None or isinstance(value, bool):
+            return value
         if isinstance(value, str):
-            return self._text(value)
+            return self._encode_string(value)
         if isinstance(value, int):
-            return self._integer(value)
+            return self._encode_integer(value)
         if isinstance(value, float):
-            return self._float(value)
+            return self._encode_float(value)
         if isinstance(value, dict):
-            return self._members(value)
+            return self.encode_members(value)
         if isinstance(value, (list, tuple)):
-            return self._items(value)
+            return self._encode_items(value)
         if isinstance(value, (np.generic, np.ndarray)) and _is_exact_in_python(value.dtype):
-            return self.write(value.tolist())
+            return self.encode(value.tolist())
         return self.refuse("texts, finite numbers, booleans, None, and lists and dictionaries of these", value)
 
-    def _text(self, value: str) -> str:
+    def _encode_string(self, value: str) -> str:
         try:
             value.encode()
         except UnicodeEncodeError:
             self.refuse("a text of whole characters, without halves of surrogate pairs", value)
         if "\0" in value:
             self.refuse("a text without NUL, which no text of Godot can hold", value)
-        return json.dumps(value)
+        return str.__str__(value)
 
-    def _integer(self, value: int) -> str:
+    def _encode_integer(self, value: int) -> int:
         if abs(value) > MOST_INTEGER:
             self.refuse(
                 "an integer from -2**53 to 2**53, since Godot's JSON makes every number a float",
                 value,
                 "Send it as a text, and let set_options() read that with to_int().",
             )
-        return int.__repr__(value)
+        return int.__int__(value)
 
-    def _float(self, value: float) -> str:
+    def _encode_float(self, value: float) -> float:
         if not math.isfinite(value):
             self.refuse("a finite number, since JSON has no other", value)
+        # The text that `json` writes.
         text = float.__repr__(value)
         if len(text.lstrip("-")) > _SHORT or "e" in text:
-            self.plain.exact.append((list(self._path), struct.pack("<d", value).hex()))
-        return text
+            self.exact.append((list(self._path), struct.pack("<d", value).hex()))
+        return float.__float__(value)
 
-    def _members(self, value: dict[Any, Any]) -> str:
+    def encode_members(self, value: dict[Any, Any]) -> dict[str, Any]:
         self._check_depth(value)
-        texts: dict[str, str] = {}
+        members: dict[str, Any] = {}
         for key, member in value.items():
             if not isinstance(key, str):
                 self.refuse("keys that are texts, as JSON has them", key, "Use a text, such as its str(), as the key.")
             self._path.append(str.__str__(key))
-            name = self._text(key)
-            if name in texts:
+            name = self._encode_string(key)
+            if name in members:
                 self.refuse("keys that are different texts", key)
-            texts[name] = self.write(member)
+            members[name] = self.encode(member)
             self._path.pop()
-        return "{" + ", ".join(f"{name}: {text}" for name, text in texts.items()) + "}"
+        return members
 
-    def _items(self, value: list[Any] | tuple[Any, ...]) -> str:
+    def _encode_items(self, value: list[Any] | tuple[Any, ...]) -> list[Any]:
         self._check_depth(value)
-        texts = []
+        items = []
         for index, item in enumerate(value):
             self._path.append(index)
-            texts.append(self.write(item))
+            items.append(self.encode(item))
             self._path.pop()
-        return "[" + ", ".join(texts) + "]"
+        return items
 
     def _check_depth(self, value: object) -> None:
         if len(self._path) >= MOST_DEPTH:
             self.refuse(f"at most {MOST_DEPTH} lists and dictionaries in each other", value)
 
     def refuse(self, expected: str, got: object, remedy: str | None = None) -> NoReturn:
-        """Raise the error about the place that is being written."""
+        """Raise the error for the current path."""
         where = "options" + "".join(f"[{json.dumps(key[:60] if isinstance(key, str) else key)}]" for key in self._path)
-        # Python writes no decimals of an integer that is too long.
+        # Python does not write the decimals of a very long integer.
         shown = f"{got.bit_length()} bits" if isinstance(got, int) and got.bit_length() > 64 else reprlib.repr(got)
         raise InvalidOptionError(
             "The options of a reset cannot reach the game as they are.",
@@ -154,5 +155,5 @@ class _Writer:
 
 
 def _is_exact_in_python(dtype: np.dtype[Any]) -> bool:
-    """Whether `tolist` makes the same values of NumPy's."""
-    return dtype.kind in "biuU" or (dtype.kind == "f" and dtype.itemsize <= _FEW_BYTES)
+    """Whether `tolist` returns equal values."""
+    return dtype.kind in "biuU" or (dtype.kind == "f" and dtype.itemsize <= _FLOAT64_BYTES)

@@ -1,4 +1,4 @@
-"""Rows as stable-baselines3 asks them one by one, and what it cannot have."""
+"""The view of single rows that stable-baselines3 expects, and checks of what it supports."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from godot_marl import errors
-from godot_marl.batch import Batch
-from godot_marl.calls import reset_needed_error
-from godot_marl.rows import Array
+from godot_marl.core.call_validation import reset_needed_error
+from godot_marl.vector.batch import Batch
+from godot_marl.vector.batch_layout import Array
 
 
 class Row:
@@ -18,13 +18,13 @@ class Row:
 
     Attributes:
         agent: The agent's name.
-        arena: The number of its arena.
-        observation_space, action_space: Its spaces.
+        arena: Index of its arena.
+        observation_space, action_space: The agent's spaces.
         render_mode: The mode of all rows.
 
     Args:
         batch: All rows.
-        index: Which row it is.
+        index: Index of the row.
     """
 
     def __init__(self, batch: Batch, index: int) -> None:
@@ -37,7 +37,7 @@ class Row:
         self.render_mode = batch.options.render_mode
 
     def render(self) -> Array | None:
-        """A frame of its arena, uint8 of shape (height, width, 3); None unless render_mode is "rgb_array"."""
+        """Render its arena: uint8 of shape (height, width, 3); None unless render_mode is "rgb_array"."""
         return self._batch.render([self.arena])[0] if self.render_mode == "rgb_array" else None
 
 
@@ -46,8 +46,8 @@ class MaskedRow(Row):
 
     Args:
         batch: All rows.
-        index: Which row it is.
-        masks: Gets the masks of all rows, int8 of shape (rows, actions); None before the first reset.
+        index: Index of the row.
+        masks: Returns the masks of all rows, int8 of shape (rows, actions); None before the first reset.
     """
 
     def __init__(self, batch: Batch, index: int, masks: Callable[[], Array | None]) -> None:
@@ -55,7 +55,7 @@ class MaskedRow(Row):
         self._masks = masks
 
     def action_masks(self) -> Any:
-        """Which actions the agent may take next: int8, shape (actions,), 1 for those that it may.
+        """The mask of the next action: int8, shape (actions,), 1 for allowed actions.
 
         Raises:
             ResetNeededError: There was no reset.
@@ -66,25 +66,25 @@ class MaskedRow(Row):
         return masks[self._index]
 
 
-def check_scene(batch: Batch) -> None:
-    """Check that stable-baselines3 can have a scene.
+def validate_scene(batch: Batch) -> None:
+    """Check that stable-baselines3 supports a scene.
 
     Raises:
-        SceneError: It resets in a step of its own.
+        SceneError: It needs a step of its own for a reset.
     """
     if not batch.resets_in_same_step:
         raise errors.SceneError(
-            "The scene resets in a step of its own, which stable-baselines3 does not know.",
+            "The scene needs a step of its own for a reset, which stable-baselines3 does not support.",
             where="the bridge's settle_frames",
             expected="0",
             got=str(batch.scene.settle_frames),
-            remedy="Set it to 0 if the first observation can do without, or use godot_marl.vector_env, whose autoreset "
-            "mode is then NEXT_STEP.",
+            remedy="Set it to 0 if the first observation does not need it, or use godot_marl.vector_env, whose "
+            "autoreset mode is then NEXT_STEP.",
         )
 
 
 def dead_row_error(batch: Batch, dead: Array) -> errors.SceneError:
-    """Some agents take no part in the next step, while others of their arena do.
+    """The error for agents that take no part in the next step while others of their arena do.
 
     Args:
         batch: All rows.
@@ -92,16 +92,16 @@ def dead_row_error(batch: Batch, dead: Array) -> errors.SceneError:
     """
     row = int(np.argmax(dead))
     first = row - row % batch.slots
-    gone = [
+    missing = [
         agent.name
         for agent, is_dead in zip(batch.scene.agents, dead[first : first + batch.slots], strict=True)
         if is_dead
     ]
     return errors.SceneError(
-        "An agent takes no part in the next step while its arena goes on, but stable-baselines3 wants a row for each "
+        "An agent takes no part in the next step while its arena goes on, but stable-baselines3 needs a row for each "
         "agent in every step.",
         where=batch.describe_row(row),
         expected=f"the {batch.slots} agents of an arena begin and end together",
-        got=f"ended, or not yet there: {', '.join(gone)}",
+        got=f"ended, or not yet joined: {', '.join(missing)}",
         remedy='Fill such rows with vec_env(..., dead_rows="pad"), or end all agents in the same step.',
     )

@@ -7,7 +7,7 @@ With pytest:
     def test_my_scene():
         check_scene("my_game").raise_for_faults()
 
-Without it, `print(check_scene("my_game"))`, or `godot-marl check my_game` on the command line.
+Without pytest, use `print(check_scene("my_game"))`, or `godot-marl check my_game` on the command line.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Can the scene be copied: does an arena among three play as one that is alone?"""
+"""Checks that a scene can be copied: an arena among three plays as a single one."""
 
 from __future__ import annotations
 
@@ -6,46 +6,45 @@ from collections.abc import Iterator, Sequence
 
 from godot_marl.errors import GodotMarlError, InvalidOptionError
 from godot_marl.options import Game, Options
-from godot_marl.protocol import SceneDescription
-from godot_marl.testing.recording import Recorder, Recording, first_difference
+from godot_marl.protocol.messages import SceneDescription
 from godot_marl.testing.report import Finding, Level
+from godot_marl.testing.trajectory import Recorder, Recording, first_difference
 
 CHECK = "copies"
 
 _ADVICE = (
     "Look for paths that begin with /root/, get_tree().current_scene, global groups, autoloads, static variables, "
-    "get_tree().paused, randf() and other global random numbers, and for a _ready() that changes what is outside. "
-    "Inside the scene use relative paths, %UniqueNames or owner, and a RandomNumberGenerator seeded in set_seed(). "
-    "Or leave the scene as it is, and give each copy a process of its own."
+    "get_tree().paused, randf() and other global random numbers, and for a _ready() that changes nodes outside of the "
+    "scene. Inside the scene use relative paths, %UniqueNames or owner, and a RandomNumberGenerator seeded in "
+    "set_seed(). Or leave the scene as it is, and run one copy in each process."
 )
 
 
 def check_copies(
-    game: Game, options: Options, scene: SceneDescription, alone: Recording, steps: int, seed: int
+    game: Game, options: Options, scene: SceneDescription, single: Recording, steps: int, seed: int
 ) -> Iterator[Finding]:
-    """Compare three copies of the scene in one process with one that is alone.
+    """Compare three copies of the scene in one process with a single one.
 
     Args:
         game: The game.
         options: The environment's options.
-        scene: What the handshake said of the scene when it is alone.
-        alone: The first episode of a process that has one copy.
-        steps: How long it was recorded.
-        seed: Its seed.
+        scene: The description of the scene in a process with a single copy.
+        single: The first episode of a process with a single copy.
+        steps: The recording's steps.
+        seed: The recording's seed.
     """
     if scene.turns:
         yield Finding(CHECK, Level.NOTE, "Not compared: the agents take turns, and copies would wait for one another.")
         return
-    # First all alike, which shows what is shared; then neighbours of other seeds around the one that is compared, which
-    # shows who looks at a neighbour.
-    plans: list[tuple[Sequence[int], Sequence[int]]] = [
+    # Equal seeds reveal state that the copies share; other seeds in the neighbours reveal an access to a neighbour.
+    cases: list[tuple[Sequence[int], Sequence[int]]] = [
         ([seed] * 3, [0, 1, 2]),
         ([seed + 1, seed, seed + 2], [1]),
     ]
-    for seeds, compared in plans:
+    for seeds, compared_arenas in cases:
         try:
             with Recorder(game, options, arenas=3) as recorder:
-                copied = recorder.scene
+                copied_scene = recorder.scene
                 episodes = recorder.play(seeds, steps)
         except InvalidOptionError as error:
             if error.where != "arenas":
@@ -64,20 +63,21 @@ def check_copies(
             fault = Finding.of_error(CHECK, error, "The scene reaches outside its own subtree; when copied, it fails: ")
             yield Finding(CHECK, Level.FAULT, fault.what, fault.where, _ADVICE)
             return
-        if [agent.name for agent in copied.agents] != [agent.name for agent in scene.agents]:
-            what = f"A copy of the scene has other agents: {', '.join(agent.name for agent in copied.agents)}."
+        if [agent.name for agent in copied_scene.agents] != [agent.name for agent in scene.agents]:
+            what = f"A copy of the scene has other agents: {', '.join(agent.name for agent in copied_scene.agents)}."
             yield Finding(CHECK, Level.FAULT, what, scene.agents[0].path, _ADVICE)
             return
-        for arena in compared:
-            difference = first_difference(scene, episodes[arena], alone)
+        for arena in compared_arenas:
+            difference = first_difference(scene, episodes[arena], single)
             if difference:
                 yield Finding(
                     CHECK,
                     Level.FAULT,
-                    "The scene reaches outside its own subtree: three copies in one process do not play as one alone. "
+                    "The scene reaches outside its own subtree: three copies in one process do not play as a single "
+                    "one. "
                     f"In copy {arena + 1}, {difference}.",
                     difference.where,
                     _ADVICE,
                 )
                 return
-    yield Finding(CHECK, Level.OK, "Three copies in one process each play as one alone, to the bit.")
+    yield Finding(CHECK, Level.OK, "Three copies in one process each play exactly as a single one.")

@@ -1,4 +1,4 @@
-"""Does the same seed with the same actions give the same episode: in another process, and after a reset?"""
+"""Checks determinism: a seed with the same actions gives the same episode, in another process and after a reset."""
 
 from __future__ import annotations
 
@@ -6,57 +6,59 @@ from collections.abc import Iterator
 
 from godot_marl.errors import GodotMarlError
 from godot_marl.options import Game, Options
-from godot_marl.testing.recording import Recorder, Recording, first_difference
 from godot_marl.testing.report import Finding, Level
+from godot_marl.testing.trajectory import Recorder, Recording, first_difference
 
 CHECK = "repeats"
 
-_MOST_EPISODES = 20
+_MAX_EPISODES = 20
 
 _SEED_ADVICE = (
     "Draw random numbers from a RandomNumberGenerator whose seed is set in set_seed(), or from randf() within an "
     "episode; look for randomize(), for random numbers in _ready(), for the clock (Time, OS), and for threads."
 )
 _RESET_ADVICE = (
-    "Let reset() (and reset_arena() of the scene's root) put back every variable, timer, velocity and node that an "
-    "episode changes. If only rigid bodies differ, by very little, it is the physics engine, which keeps contacts."
+    "Restore every variable, timer, velocity and node that an episode changes in reset(), and in reset_arena() of the "
+    "scene's root. If only rigid bodies differ, by very little, the cause is the physics engine, which keeps contacts."
 )
 
 
-def check_repeats(game: Game, options: Options, steps: int, seed: int, into: list[Recording]) -> Iterator[Finding]:
+def check_repeats(
+    game: Game, options: Options, steps: int, seed: int, recordings: list[Recording]
+) -> Iterator[Finding]:
     """Compare the first episodes of two processes, and two episodes of one process.
 
     Args:
         game: The game.
         options: The environment's options.
-        steps: How long an episode is recorded.
-        seed: The episodes' seed.
-        into: Gets the first episode of a process, if it is the same in another one.
+        steps: Recorded steps of an episode.
+        seed: The first episode's seed.
+        recordings: Receives the first episode of a process, where it is the same in another one.
     """
     try:
         with Recorder(game, options) as recorder:
             scene = recorder.scene
-            episodes = _play(recorder, seed, steps)
+            episodes = _record_episodes(recorder, seed, steps)
         with Recorder(game, options) as recorder:
-            others = _play(recorder, seed, steps)
+            others = _record_episodes(recorder, seed, steps)
     except GodotMarlError as error:
         yield Finding.of_error(CHECK, error)
         return
-    for number, (other, one) in enumerate(zip(others, episodes, strict=False), start=1):
-        difference = first_difference(scene, other, one)
+    for number, (other, episode) in enumerate(zip(others, episodes, strict=False), start=1):
+        difference = first_difference(scene, other, episode)
         if difference:
             yield Finding(
                 CHECK,
                 Level.FAULT,
-                "The same seeds and actions give something else in another process: "
+                "The same seeds and actions give other episodes in another process: "
                 f"in episode {number}, {difference}.",
                 difference.where,
                 _SEED_ADVICE,
             )
             return
-    many = f"{len(episodes)} episodes are" if len(episodes) > 1 else "An episode is"
-    yield Finding(CHECK, Level.OK, f"{many} the same in another process, to the bit.")
-    into.append(episodes[0])
+    subject = f"{len(episodes)} episodes are" if len(episodes) > 1 else "An episode is"
+    yield Finding(CHECK, Level.OK, f"{subject} exactly the same in another process.")
+    recordings.append(episodes[0])
     difference = first_difference(scene, episodes[1], episodes[0])
     if difference:
         yield Finding(
@@ -67,11 +69,11 @@ def check_repeats(game: Game, options: Options, steps: int, seed: int, into: lis
             _RESET_ADVICE,
         )
     else:
-        yield Finding(CHECK, Level.OK, "An episode is the same after a reset, to the bit.")
+        yield Finding(CHECK, Level.OK, "An episode is exactly the same after a reset.")
 
 
-def record_alone(game: Game, options: Options, steps: int, seed: int) -> list[Recording]:
-    """Record the first episode of a process, without comparing it.
+def record_first_episode(game: Game, options: Options, steps: int, seed: int) -> list[Recording]:
+    """Record the first episode of a process without comparing it.
 
     Raises:
         GodotMarlError: The game failed.
@@ -80,12 +82,12 @@ def record_alone(game: Game, options: Options, steps: int, seed: int) -> list[Re
         return recorder.play([seed], steps)
 
 
-def _play(recorder: Recorder, seed: int, steps: int) -> list[Recording]:
-    """Two episodes of one seed, then others, until so many steps were played."""
+def _record_episodes(recorder: Recorder, seed: int, steps: int) -> list[Recording]:
+    """Record two episodes of one seed, then episodes of other seeds, until there are twice `steps` steps."""
     episodes: list[Recording] = []
-    played = 0
-    while len(episodes) < 2 or (played < 2 * steps and len(episodes) < _MOST_EPISODES):
+    steps_played = 0
+    while len(episodes) < 2 or (steps_played < 2 * steps and len(episodes) < _MAX_EPISODES):
         (episode,) = recorder.play([seed + max(0, len(episodes) - 1)], steps)
         episodes.append(episode)
-        played += len(episode.replies) - 1
+        steps_played += len(episode.replies) - 1
     return episodes

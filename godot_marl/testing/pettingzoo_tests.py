@@ -1,4 +1,4 @@
-"""Runs PettingZoo's own tests on a scene, and says what their warnings mean for it."""
+"""Runs PettingZoo's tests on a scene, and explains their warnings."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from pettingzoo.test.state_test import test_state as check_states
 from pettingzoo.test.state_test import test_state_space as check_state_space
 from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 
-from godot_marl.aec import to_aec
-from godot_marl.arena import Arena
+from godot_marl.aec import aec_env_of
+from godot_marl.core.arena import Arena
+from godot_marl.core.episode import StepResult
+from godot_marl.core.observation_validation import ObservationOutOfBoundsWarning
 from godot_marl.errors import GodotMarlError
-from godot_marl.observations import ObservationOutOfBoundsWarning
 from godot_marl.options import Game, Options
-from godot_marl.outcomes import Outcome
 from godot_marl.parallel import GodotParallelEnv, metadata_of
-from godot_marl.protocol import SceneDescription
+from godot_marl.protocol.messages import SceneDescription
 from godot_marl.testing.report import Finding, Level
-from godot_marl.turns import GodotTurnEnv
 
 CHECK = "pettingzoo"
 
-_THEIR_OPTIONS = {"options": 1}
+# The reset options that PettingZoo's tests pass.
+_PETTINGZOO_OPTIONS = {"options": 1}
 
-# What is normal for a scene, by the words of PettingZoo's warning, and what to say about it.
+# Explanations of PettingZoo's warnings that are normal for a scene, by words of the warning.
 _NORMAL = {
     "is all zeros": "Normal for a scene that begins at its origin.",
     "is a single number": "Normal for a small scene.",
@@ -53,40 +53,40 @@ _NORMAL = {
     "was not given": "Normal where agents come and go in mid-episode.",
     "was dead last turn": "Normal where agents come and go in mid-episode.",
     "not all possible_agents are": "Normal where some agents come later, or not in every episode.",
-    "We recommend agents to be named": "get_agent_name() answers another form than NAME_NUMBER.",
+    "We recommend agents to be named": "get_agent_name() returns another form than NAME_NUMBER.",
 }
 
-# What is no fault, but deserves a look.
+# Advice for PettingZoo's other warnings, by words of the warning.
 _ADVICE = {
     "minimum action space value is -infinity": "Give get_action_space() finite bounds: trainers scale actions to them.",
     "maximum action space value is infinity": "Give get_action_space() finite bounds: trainers scale actions to them.",
-    "values are equal": "A number that can have one value alone tells nothing: leave it out, or widen its bounds.",
-    "contains infinity": "Answer finite numbers only: most trainers cannot use infinity.",
+    "values are equal": "A number with equal bounds carries no information: remove it, or widen its bounds.",
+    "contains infinity": "Return finite numbers only: most trainers cannot use infinity.",
 }
 
-_OURS = "Mend the other faults first; if there are none, this is a bug of godot-marl: please report it."
+_REPORT_BUG = "Fix the other faults first; if there are none, this is a bug of godot-marl: please report it."
 
 
 class _Arena(Arena):
-    """Keeps PettingZoo's made-up reset option from scenes that reject the options they do not know."""
+    """Drops the reset options of PettingZoo's tests, because scenes may reject unknown options."""
 
-    def reset(self, seed: int | None, options: Mapping[str, Any] | None) -> Outcome:
-        return super().reset(seed, None if options == _THEIR_OPTIONS else options)
+    def reset(self, seed: int | None, options: Mapping[str, Any] | None) -> StepResult:
+        return super().reset(seed, None if options == _PETTINGZOO_OPTIONS else options)
 
 
 def run_pettingzoo_tests(game: Game, options: Options, cycles: int) -> Iterator[Finding]:
-    """Run those of PettingZoo's tests that fit the scene.
+    """Run those of PettingZoo's tests that apply to the scene.
 
     Args:
         game: The game.
         options: The environment's options.
-        cycles: How many steps each test plays.
+        cycles: Steps of each test.
     """
     arena = _Arena(game, options)
     try:
         scene = arena.start()
-        if _has_divided_masks(scene):
-            what = "Not run: PettingZoo's tests cannot draw masked actions of a MultiDiscrete space."
+        if _has_multi_discrete_masks(scene):
+            what = "Not run: PettingZoo's tests cannot sample masked actions of a MultiDiscrete space."
             yield Finding(CHECK, Level.NOTE, what)
             return
         run = functools.partial(_run, has_tuples=_has_tuples(scene))
@@ -99,23 +99,21 @@ def run_pettingzoo_tests(game: Game, options: Options, cycles: int) -> Iterator[
             yield from run("state_test", lambda: _test_state(arena, aec, game, cycles))
     finally:
         arena.close()
-    made: list[Arena] = []
+    arenas: list[Arena] = []
 
     def make() -> AECEnv[str, Any, Any]:
-        made.append(_Arena(game, options))
-        return _aec_of(made[-1], game)
+        arenas.append(_Arena(game, options))
+        return _aec_of(arenas[-1], game)
 
     try:
         yield from run("seed_test", lambda: seed_test(make, num_cycles=cycles))
     finally:
-        for one in made:
-            one.close()
+        for seeded_arena in arenas:
+            seeded_arena.close()
 
 
 def _aec_of(arena: Arena, game: Game) -> AECEnv[str, Any, Any]:
-    if arena.start().turns:
-        return OrderEnforcingWrapper(GodotTurnEnv(arena, metadata_of(game)))
-    return OrderEnforcingWrapper(to_aec(GodotParallelEnv.of_arena(arena, metadata_of(game))))
+    return OrderEnforcingWrapper(aec_env_of(arena, game))
 
 
 def _test_state(arena: Arena, aec: AECEnv[str, Any, Any], game: Game, cycles: int) -> None:
@@ -136,34 +134,35 @@ def _run(name: str, test: Callable[[], None], *, has_tuples: bool) -> Iterator[F
         except GodotMarlError as error:
             finding = Finding.of_error(CHECK, error, f"{name}: ")
         except AssertionError as error:
-            finding = Finding(CHECK, Level.FAULT, f"{name}: {error}", where, _OURS)
-        except Exception as error:  # whatever a test that others wrote runs into
-            finding = Finding(CHECK, Level.FAULT, f"{name}: {type(error).__name__}: {error}", where, _OURS)
+            finding = Finding(CHECK, Level.FAULT, f"{name}: {error}", where, _REPORT_BUG)
+        except Exception as error:  # PettingZoo's tests may raise any error.
+            finding = Finding(CHECK, Level.FAULT, f"{name}: {type(error).__name__}: {error}", where, _REPORT_BUG)
             if has_tuples:
-                finding = Finding(CHECK, Level.NOTE, f"{name} stopped: it knows no Tuple spaces ({error}).", where)
+                what = f"{name} stopped: it does not support Tuple spaces ({error})."
+                finding = Finding(CHECK, Level.NOTE, what, where)
     yield finding
     for text in dict.fromkeys(str(warning.message) for warning in caught if _is_of_test(warning)):
-        normal = next((sense for words, sense in _NORMAL.items() if words in text), "")
+        normal = next((explanation for words, explanation in _NORMAL.items() if words in text), "")
         remedy = next((advice for words, advice in _ADVICE.items() if words in text), "")
         what = f"{name} warns: {' '.join(text.split()).rstrip('.')}. {normal}".rstrip()
         yield Finding(CHECK, Level.NOTE if normal else Level.WARNING, what, remedy=remedy)
 
 
 def _is_of_test(warning: warnings.WarningMessage) -> bool:
-    # Observations out of bounds are a fault of their own, and objects that the garbage collector meets are not ours.
+    # Another check reports observations out of bounds; warnings of other categories come from other code.
     return issubclass(warning.category, UserWarning) and not issubclass(warning.category, ObservationOutOfBoundsWarning)
 
 
-def _has_divided_masks(scene: SceneDescription) -> bool:
+def _has_multi_discrete_masks(scene: SceneDescription) -> bool:
     return any(agent.action_mask and isinstance(agent.action_space, spaces.MultiDiscrete) for agent in scene.agents)
 
 
 def _has_tuples(scene: SceneDescription) -> bool:
-    of_agents = [space for agent in scene.agents for space in (agent.observation_space, agent.action_space)]
-    return any(_has_tuple(space) for space in of_agents) or _has_tuple(scene.state_space)
+    agent_spaces = [space for agent in scene.agents for space in (agent.observation_space, agent.action_space)]
+    return any(_contains_tuple(space) for space in (*agent_spaces, scene.state_space))
 
 
-def _has_tuple(space: spaces.Space[Any] | None) -> bool:
+def _contains_tuple(space: spaces.Space[Any] | None) -> bool:
     if isinstance(space, spaces.Dict):
-        return any(_has_tuple(member) for member in space.spaces.values())
+        return any(_contains_tuple(member) for member in space.spaces.values())
     return isinstance(space, spaces.Tuple)

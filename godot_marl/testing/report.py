@@ -1,4 +1,4 @@
-"""What the checks found, and how it reads."""
+"""The findings of the checks, and their text."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from godot_marl.errors import GodotMarlError
-from godot_marl.protocol import SceneDescription
-from godot_marl.testing.values import describe_space
+from godot_marl.protocol.messages import SceneDescription
+from godot_marl.testing.space_values import describe_space
 
 
 class Level(enum.Enum):
-    """How much a finding matters. Only a fault fails the suite."""
+    """The severity of a finding. Only a fault fails the suite."""
 
     OK = "ok"
     NOTE = "note"
@@ -22,14 +22,14 @@ class Level(enum.Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a check found.
+    """One result of a check.
 
     Attributes:
         check: The check's name.
-        level: How much it matters.
-        what: What was found, in one sentence or two.
-        where: The node path and method, file or test that it is about; empty if it is the scene as a whole.
-        remedy: What the scene's author can do; empty where nothing is to be done.
+        level: The severity.
+        what: The result, in one or two sentences.
+        where: The node path and method, the file or the test that it concerns; empty for the whole scene.
+        remedy: What the scene's author can do; empty where no action is needed.
     """
 
     check: str
@@ -40,12 +40,12 @@ class Finding:
 
     @property
     def passed(self) -> bool:
-        """Whether it is no fault."""
+        """Whether the finding is not a fault."""
         return self.level is not Level.FAULT
 
     @classmethod
     def of_error(cls, check: str, error: GodotMarlError, prefix: str = "") -> Finding:
-        """The fault that an error of the game is."""
+        """Convert an error of the game to a fault."""
         what = prefix + error.what
         if error.expected and error.got:
             what += f" Expected {error.expected}; got {error.got}."
@@ -63,12 +63,12 @@ class Finding:
 
 @dataclass
 class Report:
-    """All that the suite found in one scene.
+    """The findings of the suite in one scene.
 
     Attributes:
-        game: The game, as it was given.
-        scene: What the handshake said.
-        findings: In the order of the checks.
+        game: The game, as the caller named it.
+        scene: The scene's description, from the handshake.
+        findings: The findings, in the order of the checks.
     """
 
     game: str
@@ -86,20 +86,20 @@ class Report:
         return not self.faults
 
     def of_check(self, check: str) -> list[Finding]:
-        """The findings of one check."""
+        """Return the findings of one check."""
         return [finding for finding in self.findings if finding.check == check]
 
     def raise_for_faults(self) -> None:
-        """Fail a test.
+        """Fail a test if the suite found a fault.
 
         Raises:
-            AssertionError: There is a fault; the message lists all of them.
+            AssertionError: There are faults; the message lists all of them.
         """
         if self.faults:
             raise AssertionError("\n".join([f"{self.game}: {self.summary()}", *map(str, self.faults)]))
 
     def summary(self) -> str:
-        """How many findings of each level there are."""
+        """Return the numbers of faults, warnings and notes as text."""
         counts = {level: sum(finding.level is level for finding in self.findings) for level in Level}
         words = {Level.FAULT: "fault", Level.WARNING: "warning", Level.NOTE: "note"}
         parts = [f"{counts[level] or 'no'} {word}{'' if counts[level] == 1 else 's'}" for level, word in words.items()]
@@ -110,7 +110,7 @@ class Report:
 
 
 def describe_scene(game: str, scene: SceneDescription) -> str:
-    """A heading and a table of the agents."""
+    """Return a heading and a table of the agents as text."""
     agents = "agent" if len(scene.agents) == 1 else "agents"
     frames = "frame" if scene.step_length == 1 else "frames"
     heading = [
@@ -138,6 +138,6 @@ def describe_scene(game: str, scene: SceneDescription) -> str:
 
 
 def align(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The rows of a table as lines, each column as wide as its widest text."""
+    """Return the rows of a table as lines, each column as wide as its widest text."""
     widths = [max(len(text) for text in column) for column in zip(*rows, strict=True)]
     return ["  ".join(f"{text:<{w}}" for text, w in zip(row, widths, strict=True)).rstrip() for row in rows]

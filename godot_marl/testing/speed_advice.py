@@ -1,4 +1,4 @@
-"""What a project's settings could do for the speed of many copies."""
+"""Advises project settings that make many copies of a scene faster."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from godot_marl.game.project import Project
 from godot_marl.options import Game
-from godot_marl.project import Project
 from godot_marl.testing.report import Finding, Level
 
 CHECK = "speed"
@@ -19,10 +19,10 @@ _JOLT_BUFFER = "jolt_physics_3d/limits/temporary_memory_buffer_size"
 
 
 def advise(game: Game, scene: str | None) -> Iterator[Finding]:
-    """Tell which settings would make copies of a scene with bodies cheaper; nothing for one without.
+    """Yield the project settings that make copies of a scene with physics bodies cheaper.
 
     Args:
-        game: A project folder; of anything else the settings cannot be read.
+        game: A project folder; other games yield no advice, because their settings cannot be read.
         scene: The scene, or None for the project's main scene.
     """
     if game is None or not Path(os.fspath(game), "project.godot").is_file():
@@ -45,5 +45,5 @@ def advise(game: Game, scene: str | None) -> Iterator[Finding]:
             Level.NOTE,
             "With Jolt each copy takes about 34 MB.",
             "physics/jolt_physics_3d/limits/temporary_memory_buffer_size in project.godot",
-            "Set it to 1 (MB): small scenes need no more.",
+            "Set it to 1 (MB), which is enough for small scenes.",
         )

@@ -1,4 +1,4 @@
-"""All checks of one scene, in the order in which a fault explains the next."""
+"""Runs all checks of one scene, in an order in which a fault explains later ones."""
 
 from __future__ import annotations
 
@@ -6,27 +6,29 @@ import os
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from godot_marl.arena import Arena
+from godot_marl.core.arena import Arena
 from godot_marl.errors import GodotMarlError, InvalidOptionError
+from godot_marl.game.addon_version import find_mismatch
 from godot_marl.options import Game, Options
-from godot_marl.protocol import SceneDescription
-from godot_marl.testing.advice import advise
-from godot_marl.testing.copies import CHECK as COPIES
-from godot_marl.testing.copies import check_copies
+from godot_marl.protocol.messages import SceneDescription
+from godot_marl.protocol.seeds import validate_seed
+from godot_marl.testing.copying import CHECK as COPIES
+from godot_marl.testing.copying import check_copies
+from godot_marl.testing.determinism import CHECK as REPEATS
+from godot_marl.testing.determinism import check_repeats, record_first_episode
 from godot_marl.testing.pettingzoo_tests import CHECK as PETTINGZOO
 from godot_marl.testing.pettingzoo_tests import run_pettingzoo_tests
-from godot_marl.testing.playing import Playthrough
-from godot_marl.testing.recording import Recording
-from godot_marl.testing.repeats import CHECK as REPEATS
-from godot_marl.testing.repeats import check_repeats, record_alone
+from godot_marl.testing.random_play import Playthrough
 from godot_marl.testing.report import Finding, Level, Report
-from godot_marl.testing.values import is_unbounded
+from godot_marl.testing.space_values import is_unbounded
+from godot_marl.testing.speed_advice import advise
+from godot_marl.testing.trajectory import Recording
 
-# What can be left out.
 PARTS = (PETTINGZOO, REPEATS, COPIES)
+"""The names of the checks that can be skipped."""
 
-_MOST_CYCLES = 100
-_MOST_NAMES = 4
+_MAX_CYCLES = 100
+_MAX_NAMES = 4
 
 
 class Suite:
@@ -34,25 +36,25 @@ class Suite:
 
     Args:
         game: A project folder, an exported executable, or a .pck file.
-        steps: How many steps of random actions each check plays.
+        steps: Steps of random actions in each check, at least 1.
         seed: Seeds episodes and actions.
-        skip: The parts to leave out, of `PARTS`.
+        skip: The checks to skip, of `PARTS`.
         **options: See `godot_marl.options.Options`.
 
     Raises:
-        InvalidOptionError: An option is unknown, or its value cannot work.
+        InvalidOptionError: An option is unknown, or its value is invalid.
     """
 
     def __init__(
         self, game: Game, *, steps: int = 200, seed: int = 0, skip: Collection[str] = (), **options: Any
     ) -> None:
         self._game = game
-        self._options = Options.of(options)
+        self._options = Options.from_kwargs(options)
         _require(game is not None or self._options.command is not None, "game", "a game that Python starts", game)
         _require(steps >= 1, "steps", "at least 1", steps)
         _require(not set(skip) - set(PARTS), "skip", f"some of {', '.join(PARTS)}", skip)
         self._steps = steps
-        self._seed = seed
+        self._seed = validate_seed(seed, "seed")
         self._skip = skip
         self._arena = Arena(game, self._options)
 
@@ -63,21 +65,21 @@ class Suite:
         self._arena.close()
 
     def start(self) -> SceneDescription:
-        """Start the game, and return what the handshake said.
+        """Start the game, and return the scene's description from the handshake.
 
         Raises:
-            GodotMarlError: The game could not be started; the type tells why.
+            GodotMarlError: The game could not be started; the error's class says why.
         """
         return self._arena.start()
 
     def run(self) -> Iterator[Finding]:
-        """Run the checks; each finding comes as soon as it is known.
+        """Run the checks, and yield each finding as soon as it is known.
 
         Raises:
-            GodotMarlError: The game could not be started; the type tells why.
+            GodotMarlError: The game could not be started; the error's class says why.
         """
         scene = self.start()
-        yield from _judge_scene(scene)
+        yield from _check_description(scene, self._game)
         playthrough = Playthrough(self._arena, self._steps, self._seed)
         failed = False
         for finding in playthrough.run():
@@ -85,7 +87,7 @@ class Suite:
             yield finding
         self._arena.close()
         if failed:
-            yield Finding("plays", Level.NOTE, "The other checks need a scene that plays, and were left out.")
+            yield Finding("plays", Level.NOTE, "The other checks were skipped: they need a scene that plays.")
             return
         if PETTINGZOO not in self._skip:
             yield from self._run_pettingzoo_tests(playthrough.begins_empty)
@@ -97,41 +99,41 @@ class Suite:
 
     def _check_copies(self, scene: SceneDescription, recordings: list[Recording]) -> Iterator[Finding]:
         if not recordings and REPEATS not in self._skip:
-            yield Finding(COPIES, Level.NOTE, "Not compared: the scene does not repeat even when it is alone.")
+            yield Finding(COPIES, Level.NOTE, "Not compared: even a single copy is not deterministic.")
             return
         try:
-            alone = recordings or record_alone(self._game, self._options, self._steps, self._seed)
+            single = recordings or record_first_episode(self._game, self._options, self._steps, self._seed)
         except GodotMarlError as error:
             yield Finding.of_error(COPIES, error)
             return
-        yield from check_copies(self._game, self._options, scene, alone[0], self._steps, self._seed)
+        yield from check_copies(self._game, self._options, scene, single[0], self._steps, self._seed)
         yield from advise(self._game, self._options.scene)
 
     def _run_pettingzoo_tests(self, begins_empty: bool) -> Iterator[Finding]:
         if begins_empty:
-            what = "Not run: PettingZoo's tests want an agent when an episode begins."
+            what = "Not run: PettingZoo's tests need an agent after a reset."
             yield Finding(PETTINGZOO, Level.NOTE, what)
             return
-        yield from run_pettingzoo_tests(self._game, self._options, min(self._steps, _MOST_CYCLES))
+        yield from run_pettingzoo_tests(self._game, self._options, min(self._steps, _MAX_CYCLES))
 
 
 def check_scene(game: Game, *, steps: int = 200, seed: int = 0, skip: Collection[str] = (), **options: Any) -> Report:
-    """Check that a scene is a sound environment.
+    """Check that a scene works as an environment.
 
     Args:
         game: A project folder, an exported executable, or a .pck file.
-        steps: How many steps of random actions each check plays.
+        steps: Steps of random actions in each check, at least 1.
         seed: Seeds episodes and actions.
-        skip: The parts to leave out: "pettingzoo" (its own tests), "repeats" (the same seed gives the same episode)
-            and "copies" (three copies in one process play as one alone).
+        skip: The checks to skip: "pettingzoo" (PettingZoo's tests), "repeats" (the same seed gives the same episode)
+            and "copies" (three copies in one process each play as a single one).
         **options: See `godot_marl.options.Options`.
 
     Returns:
-        What was found. A scene that fails while it plays is a fault in it, not an exception.
+        The findings. A scene that fails while it plays is a fault in the report, not an exception.
 
     Raises:
-        InvalidOptionError: An option is unknown, or its value cannot work.
-        GodotMarlError: The game could not be started; the type tells why.
+        InvalidOptionError: An option is unknown, or its value is invalid.
+        GodotMarlError: The game could not be started; the error's class says why.
     """
     with Suite(game, steps=steps, seed=seed, skip=skip, **options) as suite:
         scene = suite.start()
@@ -139,7 +141,10 @@ def check_scene(game: Game, *, steps: int = 200, seed: int = 0, skip: Collection
         return Report(str(name), scene, list(suite.run()))
 
 
-def _judge_scene(scene: SceneDescription) -> Iterator[Finding]:
+def _check_description(scene: SceneDescription, game: Game) -> Iterator[Finding]:
+    mismatch = find_mismatch(scene.addon_version, game)
+    if mismatch is not None:
+        yield Finding("addon", Level.WARNING, mismatch.what, mismatch.where, mismatch.remedy)
     for warning in scene.warnings:
         where, _, what = warning.partition(": ")
         yield Finding("scene", Level.WARNING, what, where)
@@ -148,19 +153,19 @@ def _judge_scene(scene: SceneDescription) -> Iterator[Finding]:
         yield Finding("scene", Level.WARNING, what, "the exported game", "Export it with debug, or use the editor.")
     unbounded = [agent for agent in scene.agents if is_unbounded(agent.observation_space)]
     if unbounded:
-        names = ", ".join(agent.name for agent in unbounded[:_MOST_NAMES])
-        more = f" and {len(unbounded) - _MOST_NAMES} more" if len(unbounded) > _MOST_NAMES else ""
+        names = ", ".join(agent.name for agent in unbounded[:_MAX_NAMES])
+        more = f" and {len(unbounded) - _MAX_NAMES} more" if len(unbounded) > _MAX_NAMES else ""
         yield Finding(
             "scene",
             Level.NOTE,
             f"The observations of {names}{more} have no finite bounds.",
             f"{unbounded[0].path}.get_observation_space()",
-            "Nothing has to be done; bounds help trainers that scale observations by them.",
+            "No change is needed; bounds help trainers that scale observations by them.",
         )
 
 
-def _require(fits: bool, name: str, expected: str, got: object) -> None:
-    if not fits:
+def _require(condition: bool, name: str, expected: str, got: object) -> None:
+    if not condition:
         raise InvalidOptionError(
             "An option has a value that cannot work.", where=name, expected=expected, got=repr(got)
         )

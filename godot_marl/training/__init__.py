@@ -1,8 +1,8 @@
-"""Trains the policies of a scene with stable-baselines3's PPO, evaluates them, and shows what they learned."""
+"""Trains the policies of a scene with stable-baselines3's PPO, evaluates them, and records them."""
 
+from godot_marl.training.config import TrainingConfig
 from godot_marl.training.evaluation import Comparison, compare
-from godot_marl.training.run import Run
-from godot_marl.training.settings import Settings
-from godot_marl.training.training import Progress, Training
+from godot_marl.training.run_directory import RunDirectory
+from godot_marl.training.trainer import Progress, Trainer
 
-__all__ = ["Comparison", "Progress", "Run", "Settings", "Training", "compare"]
+__all__ = ["Comparison", "Progress", "RunDirectory", "Trainer", "TrainingConfig", "compare"]

@@ -1,4 +1,4 @@
-"""Which checkpoints can be read: a full disk or a power cut may leave one that cannot."""
+"""Checks whether checkpoints are readable: a full disk or a power cut may leave a damaged one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-# zipfile passes on what its parts say of damaged bytes: a wrong length, method, flag or date, data that do not unpack.
+# zipfile does not wrap the errors of its decompressors and parsers, so each of them means a damaged file.
 _UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -26,13 +26,13 @@ _UNREADABLE = (
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether the models in a folder can be read. A warning tells of each folder that cannot, once."""
+    """Whether all models in a folder are readable. Each folder that is not is logged as a warning, once."""
     models = sorted(folder.glob("*.zip"))
     stats = [path.stat() for path in models]
     return _is_whole(folder, tuple(models), tuple((stat.st_size, stat.st_mtime_ns) for stat in stats))
 
 
-# A training asks again and again, and reading all of its checkpoints takes a while. Sizes and times tell new ones.
+# Reading every checkpoint is slow and callers repeat it; the sizes and times in the key detect changed files.
 @functools.cache
 def _is_whole(folder: Path, models: tuple[Path, ...], _: tuple[tuple[int, int], ...]) -> bool:
     faults = [f"{path.name}: {fault}" for path in models if (fault := _fault_of(path))]
@@ -46,7 +46,7 @@ def _is_whole(folder: Path, models: tuple[Path, ...], _: tuple[tuple[int, int], 
 def _fault_of(path: Path) -> str | None:
     try:
         with zipfile.ZipFile(path) as file:
-            broken = file.testzip()
+            damaged_member = file.testzip()
     except _UNREADABLE as error:
         return f"{type(error).__name__}: {error}"
-    return None if broken is None else f"{broken} in it is damaged"
+    return None if damaged_member is None else f"{damaged_member} in it is damaged"

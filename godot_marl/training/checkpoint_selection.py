@@ -1,4 +1,4 @@
-"""Which checkpoint of a training is the best for each policy: the last one need not be."""
+"""Selects the best checkpoint of a training run for each policy: the last one need not be the best."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import Any
 
 import numpy as np
 
-from godot_marl.training.run import steps_of
+from godot_marl.training.run_directory import steps_of
 
 EPISODES = 50
-"""Episodes by which each checkpoint is judged at first."""
+"""Episodes in the first round of the selection, for each checkpoint."""
 
 MORE_EPISODES = 150
-"""Episodes by which the best quarter of them is judged, too."""
+"""Additional episodes in the second round, for each of the best quarter."""
 
 Judge = Callable[[Path, Sequence[int]], np.ndarray[Any, Any]]
-"""Plays an episode for each seed with a policy of a checkpoint, and returns what it earned: shape (episodes,)."""
+"""Plays an episode for each seed with a checkpoint's policy; gives the returns, float64 of shape (episodes,)."""
 
 
 @dataclass(frozen=True)
-class Choice:
-    """The checkpoint that was chosen for a policy.
+class SelectedCheckpoint:
+    """The checkpoint that was selected for a policy.
 
     Attributes:
-        checkpoint: Its folder.
-        mean: The mean return by which it was chosen. It is the best of several, and so a little too high: how good the
-            policy is, other episodes must say.
-        episodes: Of how many episodes.
+        checkpoint: The checkpoint's folder.
+        mean: The mean return that decided the selection. As the maximum of several means it is biased upwards, so
+            measure the policy's quality by other episodes.
+        episodes: Number of episodes of the mean.
     """
 
     checkpoint: Path
@@ -38,40 +38,40 @@ class Choice:
 
     @property
     def steps(self) -> int:
-        """How many environment steps the training had made."""
+        """Environment steps of the training run at this checkpoint."""
         return steps_of(self.checkpoint)
 
 
 def spread(checkpoints: Sequence[Path], count: int) -> list[Path]:
-    """So many of the checkpoints, evenly spread, the last one among them; all if there are no more."""
+    """Return `count` evenly spread checkpoints, including the last; all where there are fewer."""
     if len(checkpoints) <= count:
         return list(checkpoints)
     return [checkpoints[round((i + 1) * len(checkpoints) / count) - 1] for i in range(count)]
 
 
-def choose(checkpoints: Sequence[Path], judge: Judge, seed: int) -> Choice:
-    """The checkpoint whose episodes have the highest mean return; of equal ones the last.
+def choose(checkpoints: Sequence[Path], judge: Judge, seed: int) -> SelectedCheckpoint:
+    """Return the checkpoint with the highest mean return; of equal ones the last.
 
-    All are judged by the same `EPISODES`, and the best quarter of them by `MORE_EPISODES` in addition, since what is
-    best of many in a few episodes was often lucky.
+    Each checkpoint plays the same `EPISODES`, and the best quarter `MORE_EPISODES` more, because the best of many
+    checkpoints in a few episodes is often a lucky one.
 
     Args:
-        checkpoints: Whom to judge, oldest first.
+        checkpoints: The candidates, oldest first.
         judge: Plays the episodes.
-        seed: The first episode's seed.
+        seed: The first episode's seed; the others follow it.
     """
-    first = range(seed, seed + EPISODES)
-    more = range(seed + EPISODES, seed + EPISODES + MORE_EPISODES)
-    returns = {checkpoint: judge(checkpoint, first) for checkpoint in reversed(checkpoints)}
+    first_seeds = range(seed, seed + EPISODES)
+    more_seeds = range(seed + EPISODES, seed + EPISODES + MORE_EPISODES)
+    returns = {checkpoint: judge(checkpoint, first_seeds) for checkpoint in reversed(checkpoints)}
     finalists = sorted(returns, key=lambda checkpoint: -returns[checkpoint].mean())[: -(-len(returns) // 4)]
     if len(finalists) > 1:
         for checkpoint in finalists:
-            returns[checkpoint] = np.concatenate([returns[checkpoint], judge(checkpoint, more)])
+            returns[checkpoint] = np.concatenate([returns[checkpoint], judge(checkpoint, more_seeds)])
     best = max(finalists, key=lambda checkpoint: (returns[checkpoint].mean(), steps_of(checkpoint)))
-    return Choice(best, float(returns[best].mean()), len(returns[best]))
+    return SelectedCheckpoint(best, float(returns[best].mean()), len(returns[best]))
 
 
 def episodes_of(checkpoints: int) -> int:
-    """How many episodes `choose` plays for so many checkpoints."""
+    """Return the number of episodes that `choose` plays for a number of checkpoints."""
     finalists = -(-checkpoints // 4)
     return checkpoints * EPISODES + (finalists * MORE_EPISODES if finalists > 1 else 0)

@@ -1,4 +1,4 @@
-"""What a game's train.toml says of its training."""
+"""The settings of a training run, as a game's train.toml has them."""
 
 from __future__ import annotations
 
@@ -10,38 +10,39 @@ from pathlib import Path
 from typing import Any
 
 from godot_marl.errors import InvalidOptionError
-from godot_marl.protocol import SceneDescription
+from godot_marl.protocol.messages import SceneDescription
 
 _COUNTS = ("steps", "max_episode_steps", "checkpoint_every", "processes", "best_of")
 _TABLES = ("opponents", "sides", "ppo", "policies")
 _STAGE_KEYS = ("from_step", "opponents", "opponent_sides", "ppo", "policies")
-# The arguments of PPO that may change while a model learns.
+# The arguments of PPO that a stage may change.
 CHANGEABLE = ("learning_rate", "ent_coef", "n_epochs", "batch_size", "gamma", "gae_lambda", "n_steps")
-# Who may play a side without learning.
+# The kinds of opponents that play a side without learning.
 OPPONENTS = ("past_selves", "scripted", "random")
 
 
 @dataclass(frozen=True)
-class Settings:
+class TrainingConfig:
     """How to train the agents of a scene.
 
     Attributes:
-        steps: Environment steps of the training.
-        max_episode_steps: Steps until an episode is truncated, if the scene has no limit of its own that comes first.
+        steps: Environment steps of the training run, at least 1.
+        max_episode_steps: Steps until an episode is truncated, where the scene sets no lower limit.
         checkpoint_every: Environment steps between two checkpoints.
-        best_of: Of how many checkpoints, spread over the training, the best is kept, each policy apart: what earns most
-            against the scripted opponents, or against random players where there are none. 1: the last one.
-        processes: How many games are played at once; their steps are counted together.
-        deterministic: Whether the trained policies take their likeliest action when they are evaluated and shown.
-        opponents: In which share of the episodes one of several sides is played by somebody who does not learn:
-            `past_selves` (an earlier checkpoint), `scripted` (an example's scripted opponent), `random`.
-        opponent_sides: Which sides they play; empty for any. Each name is drawn with the same probability, so that a
-            side that is named several times has more weight.
-        sides: Who plays together against the others: the names of agents by side. Empty: one side for each policy.
+        best_of: Number of checkpoints, spread over the run, among which the best is selected for each policy: the one
+            with the highest return against the scripted opponents, or against random players where there are none. 1
+            selects the last checkpoint.
+        processes: Number of games that run at once; their steps are counted together.
+        deterministic: Whether trained policies take their likeliest action in evaluation, in play and in videos.
+        opponents: The share of episodes, from 0 to 1, in which an opponent that does not learn plays one of several
+            sides: `past_selves` (an earlier checkpoint), `scripted` (an example's scripted opponent), `random`.
+        opponent_sides: The sides that opponents play; empty for any. Each entry has the same probability, so a side
+            that is listed several times has more weight.
+        sides: The names of the agents of each side, which play together. Empty: one side for each policy.
         ppo: Arguments of stable-baselines3's PPO, for every policy; `n_steps` counts environment steps.
-        policies: The same for single policies, by policy name.
-        stages: What changes from some step on: each has `from_step`, and any of `opponents` and `opponent_sides`, which
-            replace those before, and `ppo` and `policies`, whose arguments are added to those before.
+        policies: Arguments of PPO for single policies, by policy name.
+        stages: Changes of the settings at some step. Each has `from_step`, and any of `opponents` and `opponent_sides`,
+            which replace the earlier ones, and `ppo` and `policies`, whose arguments are merged into the earlier ones.
     """
 
     steps: int = 100_000
@@ -58,7 +59,7 @@ class Settings:
     stages: Sequence[Mapping[str, Any]] = field(default_factory=list)
 
     @classmethod
-    def load(cls, path: Path) -> Settings:
+    def load(cls, path: Path) -> TrainingConfig:
         """Read a settings file.
 
         Raises:
@@ -71,12 +72,15 @@ class Settings:
         return cls.of(given, str(path))
 
     @classmethod
-    def of_game(cls, game: Path, scene: str | None) -> Settings:
-        """The settings that come with a game: its train.SCENE.toml or train.toml, or the defaults.
+    def of_game(cls, game: Path, scene: str | None) -> TrainingConfig:
+        """Read the settings that come with a game: its train.SCENE.toml or train.toml, or the defaults.
 
         Args:
             game: The project's folder.
             scene: A scene other than the main one, such as `several_carts.tscn`.
+
+        Raises:
+            InvalidOptionError: The file is not TOML, or has an unknown key or value.
         """
         names = [f"train.{Path(scene).stem}.toml"] if scene else []
         for name in (*names, "train.toml"):
@@ -85,11 +89,15 @@ class Settings:
         return cls()
 
     @classmethod
-    def of(cls, given: Mapping[str, Any], where: str) -> Settings:
-        """Settings from the members of a file.
+    def of(cls, given: Mapping[str, Any], where: str) -> TrainingConfig:
+        """Validate the settings of a file.
+
+        Args:
+            given: The file's keys and values.
+            where: The file, for error messages.
 
         Raises:
-            InvalidOptionError: A key is unknown, or a value cannot work.
+            InvalidOptionError: A key is unknown, or a value is invalid.
         """
         known = [member.name for member in dataclasses.fields(cls)]
         unknown = sorted(set(given) - set(known))
@@ -108,10 +116,10 @@ class Settings:
         if set(shares) - set(OPPONENTS) or not all(map(_is_share, shares.values())) or sum(shares.values()) > 1:
             expected = f"a share from 0 to 1 for {', '.join(OPPONENTS)} in [opponents], at most 1 in all"
             raise _error(where, expected, str(shares))
-        if not _is_names(given.get("opponent_sides", [])):
+        if not _is_list_of_names(given.get("opponent_sides", [])):
             raise _error(where, "opponent_sides as a list of sides", repr(given["opponent_sides"]))
         for side, names in given.get("sides", {}).items():
-            if not names or not _is_names(names):
+            if not names or not _is_list_of_names(names):
                 raise _error(where, f"{side} in [sides] as a list of agents' names", repr(names))
         if not _is_count(given.get("ppo", {}).get("n_steps", 1)):
             raise _error(where, "n_steps in [ppo] as an integer of at least 1", repr(given["ppo"]["n_steps"]))
@@ -125,25 +133,25 @@ class Settings:
     def _check_stages(self, where: str) -> None:
         if not isinstance(self.stages, list) or not all(isinstance(stage, Mapping) for stage in self.stages):
             raise _error(where, "tables [[stages]]", repr(self.stages))
-        begins = 0
+        last_step = 0
         for stage in self.stages:
             unknown = sorted(set(stage) - set(_STAGE_KEYS))
             if unknown:
                 raise _error(f"{where}, [[stages]]", f"the keys {', '.join(_STAGE_KEYS)}", ", ".join(unknown))
             from_step = stage.get("from_step")
-            if not _is_count(from_step) or from_step <= begins:
-                raise _error(f"{where}, [[stages]]", f"from_step as an integer above {begins}", repr(from_step))
-            begins = from_step
+            if not _is_count(from_step) or from_step <= last_step:
+                raise _error(f"{where}, [[stages]]", f"from_step as an integer above {last_step}", repr(from_step))
+            last_step = from_step
             tables = {key: value for key, value in stage.items() if key != "from_step"}
-            Settings.of(tables, f"{where}, the stage from step {begins}")
+            TrainingConfig.of(tables, f"{where}, the stage from step {from_step}")
             for arguments in (stage.get("ppo", {}), *stage.get("policies", {}).values()):
-                fixed = sorted(set(arguments) - set(CHANGEABLE))
-                if fixed or not all(map(_is_positive, arguments.values())):
+                unchangeable = set(arguments) - set(CHANGEABLE)
+                if unchangeable or not all(map(_is_non_negative, arguments.values())):
                     expected = f"arguments that may change while a model learns, as numbers: {', '.join(CHANGEABLE)}"
-                    raise _error(f"{where}, the stage from step {begins}", expected, str(dict(arguments)))
+                    raise _error(f"{where}, the stage from step {from_step}", expected, str(dict(arguments)))
 
-    def at(self, step: int) -> Settings:
-        """The settings that hold from a step on, with no stages of their own."""
+    def at(self, step: int) -> TrainingConfig:
+        """Return the settings that apply at a step, without stages."""
         ppo, policies = dict(self.ppo), {name: dict(arguments) for name, arguments in self.policies.items()}
         opponents, opponent_sides = self.opponents, self.opponent_sides
         for stage in self.stages:
@@ -164,22 +172,22 @@ class Settings:
         return int(self.ppo.get("n_steps", 2048))
 
     def arguments_of(self, policy: str) -> dict[str, Any]:
-        """The arguments of PPO for one policy."""
+        """Return the arguments of PPO for one policy."""
         return {**self.ppo, "n_steps": self.n_steps, **self.policies.get(policy, {})}
 
     def sides_of(self, scene: SceneDescription) -> dict[str, list[str]]:
-        """Who plays together: every agent of a scene belongs to exactly one side.
+        """Return the names of the agents of each side: every agent of the scene belongs to exactly one.
 
         Raises:
-            InvalidOptionError: The settings name an agent twice, not at all, or one that the scene does not have, or a
-                policy or a side that there is not.
+            InvalidOptionError: The settings name an agent twice or omit one, or name an agent, a policy or a side that
+                the scene does not have.
         """
-        used = list(dict.fromkeys(agent.policy for agent in scene.agents))
+        policies = list(dict.fromkeys(agent.policy for agent in scene.agents))
         stages = [self, *(self.at(stage["from_step"]) for stage in self.stages)]
-        unknown = sorted({policy for stage in stages for policy in stage.policies} - set(used))
+        unknown = sorted({policy for stage in stages for policy in stage.policies} - set(policies))
         if unknown:
-            raise _error("[policies]", f"policies of the scene: {', '.join(used)}", ", ".join(unknown))
-        sides = self._sides_of(scene, used)
+            raise _error("[policies]", f"policies of the scene: {', '.join(policies)}", ", ".join(unknown))
+        sides = self._sides_of(scene, policies)
         unknown = sorted({side for stage in stages for side in stage.opponent_sides} - set(sides))
         if unknown:
             raise _error("opponent_sides", f"sides: {', '.join(sides)}", ", ".join(unknown))
@@ -199,11 +207,11 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
-def _is_positive(value: object) -> bool:
+def _is_non_negative(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
 
 
-def _is_names(value: object) -> bool:
+def _is_list_of_names(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 

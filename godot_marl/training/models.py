@@ -1,4 +1,4 @@
-"""One PPO for each policy of a scene: makes, saves and loads them."""
+"""Makes, saves and loads the models of a scene: one PPO for each policy."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.utils import ConstantSchedule
 
 from godot_marl.errors import InvalidOptionError, SceneError
-from godot_marl.protocol import AgentDescription, SceneDescription
-from godot_marl.training.settings import CHANGEABLE, Settings
+from godot_marl.protocol.messages import AgentDescription, SceneDescription
+from godot_marl.training.config import CHANGEABLE, TrainingConfig
 
 Models = dict[str, OnPolicyAlgorithm]
 
-# A policy's name becomes that of a file, and the scene must not choose where it is.
+# A policy's name becomes a file's name, and a scene must not write outside of the folder.
 _POLICY_NAME = re.compile(r"\w(?:[\w .+-]{0,98}[\w+-])?")
-_ACTION_SPACES = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
+# The spaces for which stable-baselines3 has inputs and outputs of a network.
+_LEAVES = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 
 
 class _Spaces(gymnasium.Env[Any, Any]):
-    """Tells stable-baselines3 what a policy's spaces are; nobody plays it."""
+    """Holds a policy's spaces for stable-baselines3; it is never reset or stepped."""
 
     def __init__(self, agent: AgentDescription) -> None:
         self.observation_space = agent.observation_space
@@ -34,51 +35,63 @@ class _Spaces(gymnasium.Env[Any, Any]):
 
 
 def representatives(scene: SceneDescription) -> dict[str, AgentDescription]:
-    """One agent for each policy.
+    """Return the first agent of each policy.
 
     Raises:
         InvalidOptionError: Agents that share a policy have different spaces, or spaces that PPO cannot learn.
-        SceneError: A policy has a name that no file can have.
+        InvalidSpaceError: An agent has an action mask that its action space does not take.
+        SceneError: A policy's name cannot be a file's name.
     """
-    found: dict[str, AgentDescription] = {}
+    representative: dict[str, AgentDescription] = {}
     for agent in scene.agents:
         if not _POLICY_NAME.fullmatch(agent.policy):
             raise SceneError(
-                "A policy has a name that no file can have.",
+                "A policy's name cannot be a file's name.",
                 where=f"{agent.path}.get_policy_name()",
                 expected="letters, digits, _, -, + and, within the name, dots and spaces: at most 100",
                 got=repr(agent.policy),
-                remedy="Let get_policy_name() answer a name like 'goalkeeper': its model is saved under it.",
+                remedy="Return a name like 'goalkeeper' from get_policy_name(): the model's file has that name.",
             )
-        first = found.setdefault(agent.policy, agent)
-        for what, one, other in (
+        first = representative.setdefault(agent.policy, agent)
+        for what, expected, got in (
             ("observation space", first.observation_space, agent.observation_space),
             ("action space", first.action_space, agent.action_space),
             ("size of the action mask", first.action_mask, agent.action_mask),
         ):
-            if one != other:
+            if expected != got:
                 raise InvalidOptionError(
                     "Agents that share a policy must have the same spaces.",
                     where=f"{first.name} and {agent.name}, policy {agent.policy!r}",
-                    expected=f"the {what} {one}",
-                    got=str(other),
-                    remedy="Let get_policy_name() answer another name for each kind of agent.",
+                    expected=f"the {what} {expected}",
+                    got=str(got),
+                    remedy="Return another name from get_policy_name() for each kind of agent.",
                 )
-        if not isinstance(agent.action_space, _ACTION_SPACES) or isinstance(agent.observation_space, spaces.Tuple):
+        observed = agent.observation_space
+        members = observed.spaces.values() if isinstance(observed, spaces.Dict) else [observed]
+        if not _can_learn(agent.action_space) or not all(map(_can_learn, members)):
             raise InvalidOptionError(
                 "PPO cannot learn an agent with these spaces.",
                 where=agent.name,
-                expected="a Box, Discrete, MultiDiscrete or MultiBinary action, and no Tuple observation",
-                got=f"{agent.action_space} for {agent.observation_space}",
+                expected="a Box, Discrete, MultiDiscrete or MultiBinary action, and such an observation or a Dict of "
+                "them; each Discrete starts at 0",
+                got=f"{agent.action_space} for {observed}",
+                remedy="Change the spaces in the scene, or give action_space= and observation_space= in Python.",
             )
-    return found
+        agent.check_mask()
+    return representative
 
 
-def new_models(scene: SceneDescription, settings: Settings, seed: int) -> Models:
-    """Models that have learned nothing yet: MaskablePPO where agents have action masks, else PPO.
+def _can_learn(space: spaces.Space[Any]) -> bool:
+    # The networks have an output, or an input, for each integer from 0.
+    return isinstance(space, _LEAVES) and not (isinstance(space, spaces.Discrete) and space.start)
+
+
+def new_models(scene: SceneDescription, settings: TrainingConfig, seed: int) -> Models:
+    """Make untrained models: MaskablePPO where agents have action masks, else PPO.
 
     Raises:
-        InvalidOptionError: The scene's spaces do not fit, or PPO does not know an argument of the settings.
+        InvalidOptionError: PPO cannot learn the scene's spaces, or rejects an argument of the settings.
+        SceneError: A policy's name cannot be a file's name.
     """
     return {
         policy: _new_model(policy, agent, settings, seed + i)
@@ -86,13 +99,13 @@ def new_models(scene: SceneDescription, settings: Settings, seed: int) -> Models
     }
 
 
-def _new_model(policy: str, agent: AgentDescription, settings: Settings, seed: int) -> OnPolicyAlgorithm:
+def _new_model(policy: str, agent: AgentDescription, settings: TrainingConfig, seed: int) -> OnPolicyAlgorithm:
     algorithm = MaskablePPO if agent.action_mask else PPO
     network = "MultiInputPolicy" if isinstance(agent.observation_space, spaces.Dict) else "MlpPolicy"
     try:
-        # Only n_steps sizes a buffer, and each update makes one of its own size.
+        # n_steps only sizes the model's buffer, which each update replaces; PPO rejects 1.
         arguments = {**settings.arguments_of(policy), "n_steps": max(2, settings.n_steps)}
-        return algorithm(network, _Spaces(agent), seed=seed, device="cpu", **arguments)
+        return algorithm(network, _Spaces(agent), seed=seed_of_libraries(seed), device="cpu", **arguments)
     except (TypeError, ValueError, AssertionError) as error:
         raise InvalidOptionError(
             "The settings cannot be used.",
@@ -102,8 +115,13 @@ def _new_model(policy: str, agent: AgentDescription, settings: Settings, seed: i
         ) from error
 
 
-def tune_models(models: Mapping[str, OnPolicyAlgorithm], settings: Settings) -> None:
-    """Let models learn with the settings' arguments from now on, as far as these may change."""
+def seed_of_libraries(seed: int) -> int:
+    """The seed of the global generators that stable-baselines3 seeds: NumPy's has 32 bits."""
+    return seed % 2**32
+
+
+def tune_models(models: Mapping[str, OnPolicyAlgorithm], settings: TrainingConfig) -> None:
+    """Set the changeable arguments of models to those of the settings."""
     for policy, model in models.items():
         arguments = settings.arguments_of(policy)
         for name in set(CHANGEABLE) & set(arguments) - {"n_steps", "learning_rate"}:
@@ -122,7 +140,7 @@ def is_masked(model: OnPolicyAlgorithm) -> bool:
 def save_models(models: Mapping[str, OnPolicyAlgorithm], folder: Path) -> None:
     """Save each model as POLICY.zip."""
     for policy, model in models.items():
-        # What a rollout held is large, and of no use later.
+        # The buffer is large, and the next update replaces it.
         model.save(folder / f"{policy}.zip", exclude=["rollout_buffer"])
 
 
@@ -130,7 +148,8 @@ def load_models(folder: Path, scene: SceneDescription) -> Models:
     """Load the model of each policy of a scene.
 
     Raises:
-        InvalidOptionError: A policy has no model there, or one with other spaces.
+        InvalidOptionError: A policy's model is missing or unreadable, or has other spaces than the scene.
+        SceneError: A policy's name cannot be a file's name.
     """
     models: Models = {}
     for policy, agent in representatives(scene).items():
@@ -151,7 +170,7 @@ def load_models(folder: Path, scene: SceneDescription) -> Models:
                 where=str(path),
                 expected=f"{agent.action_space} for {agent.observation_space}",
                 got=f"{model.action_space} for {model.observation_space}",
-                remedy="Train it again, or give the scene that it was trained on.",
+                remedy="Train it again, or use the scene that it was trained on.",
             )
         models[policy] = model
     return models

@@ -1,4 +1,4 @@
-"""The folder of one training: its settings, checkpoints, and the returns of its episodes."""
+"""The folder of a training run: its settings, its checkpoints, and the returns of its episodes."""
 
 from __future__ import annotations
 
@@ -13,139 +13,141 @@ from pathlib import Path
 from typing import Any
 
 from godot_marl.errors import InvalidOptionError
-from godot_marl.training.damage import is_whole
-from godot_marl.training.durable import make_folder, write_file, write_folder
-from godot_marl.training.settings import Settings
+from godot_marl.protocol.seeds import validate_seed
+from godot_marl.training.atomic_files import make_folder, write_file, write_folder
+from godot_marl.training.checkpoint_health import is_whole
+from godot_marl.training.config import TrainingConfig
 
-_CONFIG = "run.json"
+_RUN = "run.json"
 _EPISODES = "episodes.csv"
 _BEST = "best"
 _CHOICES = "choices.json"
 
 
 @dataclass(frozen=True)
-class Run:
-    """One training and its results.
+class RunDirectory:
+    """The settings and results of a training run.
 
     Attributes:
-        folder: Where they are.
+        folder: The folder that holds them.
         game: An example's name, or the absolute path of any other game.
         scene: The scene, or None for the main one.
-        seed: What the training was seeded with.
-        settings: How it trains.
+        seed: The run's seed.
+        settings: The training settings.
     """
 
     folder: Path
     game: str
     scene: str | None
     seed: int
-    settings: Settings
+    settings: TrainingConfig
 
     @classmethod
-    def create(cls, folder: Path, game: str, scene: str | None, seed: int, settings: Settings) -> Run:
-        """Make the folder of a new training.
+    def create(cls, folder: Path, game: str, scene: str | None, seed: int, settings: TrainingConfig) -> RunDirectory:
+        """Create the folder of a new training run.
 
         Raises:
-            InvalidOptionError: It holds another training already.
+            InvalidOptionError: The folder holds another training run.
         """
         cls.check_unused(folder)
         run = cls(folder, game, scene, seed, settings)
         make_folder(folder)
-        is_ours = not any(folder.iterdir())
+        is_empty = not any(folder.iterdir())
         try:
-            # Of two that begin at the same moment one has the folder.
-            (folder / _CONFIG).touch(exist_ok=False)
+            # Creating the file exclusively lets only one of two concurrent runs have the folder.
+            (folder / _RUN).touch(exist_ok=False)
         except FileExistsError:
             cls.check_unused(folder)
-        if is_ours and any((parent / "project.godot").exists() for parent in folder.absolute().parents):
-            # Godot would import the pictures in it, and the project anew whenever something is written here.
+        if is_empty and any((parent / "project.godot").exists() for parent in folder.absolute().parents):
+            # Otherwise Godot imports the images in it, and imports the project again after each write.
             (folder / ".gdignore").touch()
-        run._write_config()
+        run._write()
         return run
 
     @classmethod
     def check_unused(cls, folder: Path) -> None:
-        """Raise an error if a folder holds a training already.
+        """Check that a folder holds no training run.
 
         Raises:
-            InvalidOptionError: It does.
+            InvalidOptionError: It holds one.
         """
-        if (folder / _CONFIG).exists():
+        if (folder / _RUN).exists():
             raise InvalidOptionError(
                 "The folder holds the results of another training.",
                 where=f"out={str(folder)!r}",
                 expected="a new or empty folder",
-                got=f"a folder with a {_CONFIG}",
-                remedy=f"Give another folder, or go on with that training: --resume {folder}",
+                got=f"a folder with a {_RUN}",
+                remedy=f"Use another folder, or continue that training: --resume {folder}",
             )
 
     @classmethod
-    def open(cls, folder: Path) -> Run:
-        """Open the folder of a training.
+    def open(cls, folder: Path) -> RunDirectory:
+        """Open the folder of a training run.
 
         Raises:
-            InvalidOptionError: It is none.
+            InvalidOptionError: It is not such a folder, or its settings are invalid.
         """
-        path = folder / _CONFIG
+        path = folder / _RUN
         try:
-            config = json.loads(path.read_text(encoding="utf-8"))
-            settings = Settings.of(config["settings"], str(path))
-            return cls(folder, config["game"], config["scene"], config["seed"], settings)
+            run = json.loads(path.read_text(encoding="utf-8"))
+            settings = TrainingConfig.of(run["settings"], str(path))
+            seed = validate_seed(run["seed"], f"seed in {path}")
+            return cls(folder, run["game"], run["scene"], seed, settings)
         except (OSError, ValueError, KeyError, TypeError) as error:
             if isinstance(error, InvalidOptionError):
                 raise
             raise InvalidOptionError(
                 "This is not the folder of a training.",
                 where=str(folder),
-                expected=f"a folder with the {_CONFIG} that `godot-marl train` writes",
+                expected=f"a folder with the {_RUN} that `godot-marl train` writes",
                 got=f"{type(error).__name__}: {error}",
             ) from error
 
-    def with_settings(self, **changes: Any) -> Run:
-        """The same training with other settings, as far as these may change while it goes on."""
+    def with_settings(self, **changes: Any) -> RunDirectory:
+        """Change settings of the run, also in its file, and return the changed run."""
         run = dataclasses.replace(self, settings=dataclasses.replace(self.settings, **changes))
-        run._write_config()
+        run._write()
         return run
 
-    def _write_config(self) -> None:
-        config = {
+    def _write(self) -> None:
+        run = {
             "game": self.game,
             "scene": self.scene,
             "seed": self.seed,
             "settings": dataclasses.asdict(self.settings),
         }
-        write_file(self.folder / _CONFIG, json.dumps(config, indent=2) + "\n")
+        write_file(self.folder / _RUN, json.dumps(run, indent=2) + "\n")
 
     # -- Checkpoints: checkpoints/STEPS/POLICY.zip -----------------------------------------------------------------
 
     def checkpoints(self) -> list[Path]:
-        """The folders of the checkpoints, oldest first. Those that cannot be read are left out, with a warning."""
-        return [folder for folder in self._checkpoints() if is_whole(folder)]
+        """Return the folders of the readable checkpoints, oldest first. Unreadable ones are logged as warnings."""
+        return [folder for folder in self._all_checkpoints() if is_whole(folder)]
 
-    def _checkpoints(self) -> list[Path]:
+    def _all_checkpoints(self) -> list[Path]:
         return sorted(folder for folder in (self.folder / "checkpoints").glob("[0-9]*") if folder.is_dir())
 
     def has_checkpoints(self) -> bool:
         """Whether there are checkpoints, readable or not."""
-        return bool(self._checkpoints())
+        return bool(self._all_checkpoints())
 
     def last_checkpoint(self) -> Path:
-        """The folder of the newest checkpoint that can be read.
+        """Return the folder of the newest readable checkpoint.
 
         Raises:
-            InvalidOptionError: There is none yet, or none of them can be read.
+            InvalidOptionError: There is no checkpoint yet, or none is readable.
         """
         checkpoints = self.checkpoints()
         if checkpoints:
             return checkpoints[-1]
-        unreadable = self._checkpoints()
+        unreadable = self._all_checkpoints()
         if unreadable:
             raise InvalidOptionError(
                 "None of the training's checkpoints can be read.",
                 where=str(self.folder / "checkpoints"),
                 expected="a checkpoint that is whole",
                 got=f"damaged ones: {', '.join(folder.name for folder in unreadable)}",
-                remedy="Copy them back from elsewhere, or remove them all: --resume then begins anew.",
+                remedy="Restore them from a backup, or remove them all: --resume then starts from the beginning.",
             )
         raise InvalidOptionError(
             "The training has no checkpoint yet.",
@@ -156,20 +158,23 @@ class Run:
         )
 
     def best(self) -> Path:
-        """The folder of the policies that were chosen as the best; else that of the newest checkpoint.
+        """Return the folder of the selected best policies, or of the newest checkpoint where none were selected.
 
         Raises:
-            InvalidOptionError: There is none yet, or none of them can be read.
+            InvalidOptionError: There is no checkpoint yet, or none is readable.
         """
         best = self.folder / _BEST
         return best if best.is_dir() and is_whole(best) else self.last_checkpoint()
 
     def write_best(self, choices: Mapping[str, Path], notes: Mapping[str, Any]) -> Path:
-        """Keep the policies that were chosen as the best: best/POLICY.zip.
+        """Copy the selected best policies to best/POLICY.zip.
 
         Args:
-            choices: The checkpoint of each policy.
-            notes: What to tell of each in best/choices.json.
+            choices: The selected checkpoint of each policy.
+            notes: The content of best/choices.json: for each policy a table with its `steps`.
+
+        Returns:
+            The folder.
         """
 
         def save(folder: Path) -> None:
@@ -180,19 +185,21 @@ class Run:
         return write_folder(self.folder / _BEST, save)
 
     def forget_best(self) -> None:
-        """Remove the choice of the best: the training goes on."""
+        """Remove the selected best policies, as before the training continues."""
         shutil.rmtree(self.folder / _BEST, ignore_errors=True)
 
     def best_steps(self, policies: Iterable[str]) -> dict[str, int]:
-        """How many environment steps the training had made when each policy was as it is in `best()`.
+        """Return the environment steps of the checkpoint that `best()` has of each policy.
 
         Raises:
-            InvalidOptionError: There is no checkpoint yet, or nobody can tell when the best ones were.
+            InvalidOptionError: There is no checkpoint yet, or best/choices.json is unreadable.
         """
-        chosen = self._chosen_steps()
-        return {policy: chosen[policy] if policy in chosen else steps_of(self.last_checkpoint()) for policy in policies}
+        selected = self._selected_steps()
+        return {
+            policy: selected[policy] if policy in selected else steps_of(self.last_checkpoint()) for policy in policies
+        }
 
-    def _chosen_steps(self) -> dict[str, int]:
+    def _selected_steps(self) -> dict[str, int]:
         if self.best() != self.folder / _BEST:
             return {}
         path = self.folder / _BEST / _CHOICES
@@ -201,31 +208,34 @@ class Run:
             return {policy: int(note["steps"]) for policy, note in notes.items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InvalidOptionError(
-                "Which checkpoints were chosen as the best cannot be read.",
+                "The list of the best checkpoints cannot be read.",
                 where=str(path),
-                expected="the file that `godot-marl train` writes beside them",
+                expected="the file that `godot-marl train` writes",
                 got=f"{type(error).__name__}: {error}",
-                remedy=f"Choose anew: godot-marl evaluate {self.folder} --best-of 20",
+                remedy=f"Select them again: godot-marl evaluate {self.folder} --best-of 20",
             ) from error
 
     def earlier_checkpoints(self, policies: Iterable[str]) -> dict[str, Path]:
-        """For each policy the checkpoint nearest to half of the way to what it is in `best()`.
+        """Return for each policy the checkpoint nearest to half of the environment steps of its `best()` one.
 
-        It is always before that; a policy that has none before is left out.
+        The result has only checkpoints before the best one, and omits a policy without any.
         """
-        found = {}
+        earlier = {}
         for policy, steps in self.best_steps(policies).items():
-            before = [folder for folder in self.checkpoints() if steps_of(folder) < steps]
-            if before:
-                found[policy] = min(before, key=lambda folder: abs(steps_of(folder) - steps / 2))
-        return found
+            candidates = [folder for folder in self.checkpoints() if steps_of(folder) < steps]
+            if candidates:
+                earlier[policy] = min(candidates, key=lambda folder: abs(steps_of(folder) - steps / 2))
+        return earlier
 
     def write_checkpoint(self, steps: int, save: Callable[[Path], None]) -> Path:
-        """Make a checkpoint. One that was interrupted leaves nothing behind that looks like one.
+        """Write a checkpoint atomically.
 
         Args:
             steps: Environment steps so far.
-            save: Writes the models into the folder that it gets.
+            save: Writes the models into the folder that it receives.
+
+        Returns:
+            The checkpoint's folder.
         """
         parent = self.folder / "checkpoints"
         make_folder(parent)
@@ -234,7 +244,12 @@ class Run:
     # -- Episodes: episodes.csv ------------------------------------------------------------------------------------
 
     def start_episodes(self, sides: Sequence[str], steps: int) -> None:
-        """Begin the table of episodes, or cut it back to those that ended by a checkpoint."""
+        """Create the table of episodes, or remove the episodes that ended after `steps` from it.
+
+        Args:
+            sides: The names of the sides, which become columns.
+            steps: Environment steps of the checkpoint at which the training starts.
+        """
         path = self.folder / _EPISODES
         rows = [row for row in self.episodes() if int(row["steps"]) <= steps] if path.exists() else []
         table = io.StringIO(newline="")
@@ -245,22 +260,25 @@ class Run:
         write_file(path, table.getvalue())
 
     def add_episode(self, steps: int, length: int, returns: Sequence[float | None]) -> None:
-        """Add an episode: the training's steps at its end, its length, and the mean return of each side's agents.
+        """Append an episode to the table.
 
-        A side that an earlier self played has None.
+        Args:
+            steps: Environment steps of the training at the episode's end.
+            length: The episode's steps.
+            returns: The mean return of each side's agents; None for a side that an opponent played.
         """
         with (self.folder / _EPISODES).open("a", encoding="utf-8", newline="") as file:
             csv.writer(file).writerow([steps, length, *("" if value is None else f"{value:.6g}" for value in returns)])
 
     def episodes(self) -> list[dict[str, Any]]:
-        """The rows of the table of episodes, without what was written of one when the training was killed."""
+        """Return the complete rows of the table of episodes, by column; a killed training may leave incomplete ones."""
         with (self.folder / _EPISODES).open(encoding="utf-8", errors="replace", newline="") as file:
-            whole = [line for line in file if line.endswith("\n")]
-        return [row for row in csv.DictReader(whole) if _is_episode(row)]
+            lines = [line for line in file if line.endswith("\n")]
+        return [row for row in csv.DictReader(lines) if _is_complete(row)]
 
 
-def _is_episode(row: Mapping[str, Any]) -> bool:
-    """Whether a row is whole: a power cut may leave zeros in place of what was written last."""
+def _is_complete(row: Mapping[str, Any]) -> bool:
+    """Whether a row is complete: a power cut may leave zero bytes in place of the last write."""
     try:
         for name in ("steps", "length"):
             int(row[name])
@@ -273,5 +291,5 @@ def _is_episode(row: Mapping[str, Any]) -> bool:
 
 
 def steps_of(checkpoint: Path) -> int:
-    """How many environment steps a training had made at a checkpoint."""
+    """Return the environment steps of a checkpoint."""
     return int(checkpoint.name)

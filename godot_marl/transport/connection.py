@@ -1,7 +1,7 @@
 """The open connection to one game, with a deadline on every wait.
 
-The WebSocket protocol itself is the Sans-I/O layer of `websockets`, with a short way around it for whole messages
-(`godot_marl.framing`); here is the socket only, because that is the fastest way to a round trip.
+The Sans-I/O layer of `websockets` implements the WebSocket protocol; `godot_marl.transport.framing` is a fast path
+around it for whole messages. This module uses the socket directly, which makes the fastest round trip.
 """
 
 from __future__ import annotations
@@ -18,83 +18,92 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from godot_marl import errors
-from godot_marl.framing import FrameReader, header_of
-from godot_marl.protocol import CLOSE_PROTOCOL
+from godot_marl.protocol.messages import CLOSE_PROTOCOL
+from godot_marl.transport.framing import FrameReader, header_of
 
-# More costs a mapping of memory at every call.
+# Bytes; a larger buffer costs a memory mapping at every call.
 _CHUNK = 1 << 16
-# The bytes of a message until the sizes are known (1.7).
-LONGEST_OF_HANDSHAKE = 1 << 26
-# To fall asleep and to be woken costs a tenth of a millisecond, which staying awake saves where the answer comes soon.
+# Bytes of a message until the handshake is done (docs/protocol.md, 1.7).
+LONGEST_HANDSHAKE_MESSAGE = 1 << 26
+# Sleeping and waking costs about 0.1 ms, so spin briefly first.
 SPIN_SECONDS = 0.001
-# Where it does not, so many waits at most are slept through before it is tried again.
-_LONGEST_SLUMBER = 256
-# If it takes longer than this to give way, another program had the core: to stay awake costs us our own turns then.
-_LONG_TURN = 0.0001
-# TLS may have to send something in order to receive, and the other way round.
-_NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-# poll() counts milliseconds in 32 bits.
+# The maximum number of waits without a spin after failed spins.
+_LONGEST_BACKOFF = 256
+# Seconds. A longer yield means that another process had the core: a spin then costs this process its time slices.
+_LONG_YIELD = 0.0001
+# TLS may have to send in order to receive, and the other way round.
+_WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+# Seconds; poll() counts milliseconds in 32 bits.
 _LONGEST_SLEEP = 3600.0
 
 
-class Link:
+class Connection:
     """The open connection to one game. Made by `Listener.accept`.
 
     Args:
-        client: The socket, which may be one of TLS.
-        protocol: The library's connection, open.
+        client: The socket, plain or TLS.
+        protocol: The open connection of the `websockets` library.
         spin_seconds: As the attribute.
 
     Attributes:
-        spin_seconds: How long at most `receive` asks for news again and again before it sleeps; it does so the less
-            often, the more often that was in vain. 0 where a core is too dear for that, because many games are waited
-            for.
+        spin_seconds: How long `receive` polls the socket before it sleeps. After failed spins it backs off and spins
+            less often. 0 never spins, for many games that share the CPU cores.
     """
 
     def __init__(self, client: socket.socket, protocol: ServerProtocol, spin_seconds: float = SPIN_SECONDS) -> None:
         self.spin_seconds = spin_seconds
         self._socket = client
         self._protocol = protocol
-        self._slumber = 0
+        self._backoff = 0
         self._waits_to_sleep = 0
-        self._reader = FrameReader(protocol, LONGEST_OF_HANDSHAKE)
-        self._gathers = hasattr(client, "sendmsg") and not isinstance(client, ssl.SSLSocket)
+        self._reader = FrameReader(protocol, LONGEST_HANDSHAKE_MESSAGE)
+        self._can_gather = hasattr(client, "sendmsg") and not isinstance(client, ssl.SSLSocket)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.setblocking(False)
 
     def limit(self, size: int) -> None:
-        """From now on no message of the game may have more bytes than this."""
+        """Set the maximum size of the game's messages, in bytes (docs/protocol.md, 1.7)."""
         self._reader.limit(size)
 
     def send(self, message: str | bytes, deadline: float) -> None:
         """Send one message.
 
+        Args:
+            message: The message: a text or a binary one.
+            deadline: The time limit, on the clock of `time.monotonic`.
+
         Raises:
-            ConnectionError: The game is gone.
-            TimeoutError: The game takes nothing in.
+            ConnectionError: The game closed the connection.
+            TimeoutError: The game did not receive the message before the deadline.
         """
         if self._protocol.state is not State.OPEN:
             raise ConnectionResetError("the game closed the connection")
         is_text = isinstance(message, str)
         data = message.encode() if isinstance(message, str) else message
         header = header_of(data, is_text=is_text)
-        if len(data) <= _CHUNK or not self._gathers:
+        if len(data) <= _CHUNK or not self._can_gather:
             self._send(header + data, deadline)
         else:
             self._send(data, deadline, header)
 
     def receive(self, deadline: float) -> str | bytes | memoryview:
-        """Wait for the next message. A memoryview is one of bytes that nobody else has: it can be written to.
+        """Wait for the next message.
+
+        Args:
+            deadline: The time limit, on the clock of `time.monotonic`.
+
+        Returns:
+            The message. A memoryview is writable, and the caller owns its bytes.
 
         Raises:
-            ConnectionError: The game is gone.
-            TimeoutError: Nothing came until the deadline.
-            ProtocolError: What came is no WebSocket message, or too large.
+            ConnectionError: The game closed the connection.
+            TimeoutError: No message came before the deadline.
+            ProtocolError: The game sent bytes that are not a WebSocket message, or a message that is too large.
         """
         messages = self._reader.messages
         while not messages:
             count = self._read(deadline)
-            self._reader.take(count)
+            self._reader.consume(count)
             self._flush(deadline)
             if not messages and (not count or self._protocol.state is not State.OPEN):
                 self._raise_closed()
@@ -103,29 +112,29 @@ class Link:
     def _read(self, deadline: float) -> int:
         """Wait for bytes and read them; 0 at the end of the stream."""
         space = self._reader.space
-        begin = awake = now = time.monotonic()
+        begin = spin_end = now = time.monotonic()
         if self._waits_to_sleep > 0:
             self._waits_to_sleep -= 1
         else:
-            awake += self.spin_seconds
+            spin_end += self.spin_seconds
         while now < deadline:
             try:
                 count = self._socket.recv_into(space)
-            except _NOT_YET as error:
+            except _WOULD_BLOCK as error:
                 before = now
-                if now < awake:
-                    _give_way()
+                if now < spin_end:
+                    _yield_core()
                 else:
                     _wait(self._socket, deadline - now, for_sending=isinstance(error, ssl.SSLWantWriteError))
                 now = time.monotonic()
-                if awake > begin and (now >= awake or now - before > _LONG_TURN):
-                    # It was in vain: the game takes longer, or another program wants the core.
-                    self._slumber = min(2 * self._slumber + 1, _LONGEST_SLUMBER)
-                    self._waits_to_sleep = self._slumber
-                    awake = begin
+                if spin_end > begin and (now >= spin_end or now - before > _LONG_YIELD):
+                    # The spin failed: the game takes longer, or another process needs the core.
+                    self._backoff = min(2 * self._backoff + 1, _LONGEST_BACKOFF)
+                    self._waits_to_sleep = self._backoff
+                    spin_end = begin
             else:
-                if awake > begin:
-                    self._slumber = 0
+                if spin_end > begin:
+                    self._backoff = 0
                 return count
         raise TimeoutError
 
@@ -135,7 +144,7 @@ class Link:
             remaining = _remaining(deadline)
             try:
                 count = self._socket.sendmsg([header, unsent]) if header else self._socket.send(unsent)
-            except _NOT_YET as error:
+            except _WOULD_BLOCK as error:
                 _wait(self._socket, remaining, for_sending=not isinstance(error, ssl.SSLWantReadError))
                 continue
             unsent = unsent[max(0, count - len(header)) :]
@@ -145,11 +154,11 @@ class Link:
         error = self._protocol.parser_exc
         if error is not None and not isinstance(error, EOFError):
             raise errors.ProtocolError(
-                "The game sent something that is no WebSocket message, or one that is too large.",
+                "The game sent something that is not a WebSocket message, or is too large.",
                 where="docs/protocol.md, section 1",
                 expected=f"messages of at most {self._reader.max_size} bytes",
                 got=str(error),
-                remedy="Let get_info() answer less; only what is no observation may grow (docs/protocol.md, 1.7).",
+                remedy="Return less in get_info(): only infos may make a reply longer (docs/protocol.md, 1.7).",
             )
         close: Close | None = self._protocol.close_rcvd
         raise ConnectionResetError(close.reason if close and close.reason else "the game closed the connection")
@@ -160,7 +169,7 @@ class Link:
                 self._send(data, deadline)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close, without waiting for the game. Safe to call twice."""
+        """Close the connection without waiting for the game (docs/protocol.md, 1.6). Safe to call twice."""
         try:
             if self._protocol.state is State.OPEN:
                 self._protocol.send_close(code, reason.encode()[:123].decode("utf-8", "ignore"))
@@ -170,8 +179,8 @@ class Link:
         finally:
             self._socket.close()
 
-    def refuse(self, reason: str) -> None:
-        """Close because of a message that the protocol does not allow (1.6)."""
+    def reject(self, reason: str) -> None:
+        """Close because of a message that the protocol does not allow (docs/protocol.md, 1.6)."""
         self.close(CLOSE_PROTOCOL, reason)
 
 
@@ -182,8 +191,8 @@ def _remaining(deadline: float) -> float:
     return remaining
 
 
-def _give_way() -> None:
-    """Let another process have the core, if one waits for it."""
+def _yield_core() -> None:
+    """Let another process that waits for the core run."""
     if sys.platform == "win32":
         time.sleep(0)
     else:
@@ -191,7 +200,7 @@ def _give_way() -> None:
 
 
 def _wait(client: socket.socket, seconds: float, *, for_sending: bool = False) -> None:
-    """Sleep until the socket can be read or written, or about `seconds` are over."""
+    """Sleep until the socket can be read (or written, `for_sending`), or for about `seconds`."""
     seconds = min(seconds, _LONGEST_SLEEP)
     if hasattr(select, "poll"):
         poll = select.poll()

@@ -1,8 +1,7 @@
-"""WebSocket frames on the short way: whole data frames are read and written here, all else by `websockets`.
+"""A fast path for WebSocket frames: reads and writes unfragmented data frames, and leaves all others to `websockets`.
 
-A message of ours is one unfragmented frame, so a few comparisons and one unmasking are all that it needs. Control
-frames, fragments, closes and every fault go to the library as the bytes that they came in, so what becomes of them is
-its business, and the same as if it had read everything.
+A message of the protocol is one unfragmented WebSocket frame, which needs a few comparisons and one unmasking. Control
+frames, fragments, closes and every fault go to the library unchanged, so it behaves as if it had read everything.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ try:
 except ImportError:
     from websockets.utils import apply_mask
 
-# A message that does not come in one piece is read into a buffer of at least its size.
-_SPACE = 1 << 16
+# Bytes; a message that does not fit gets a buffer of its own.
+_BUFFER_SIZE = 1 << 16
 _FIN = 0x80
 _MASKED = 0x80
 _WHOLE_TEXT, _WHOLE_BINARY = _FIN | int(Opcode.TEXT), _FIN | int(Opcode.BINARY)
@@ -30,7 +29,7 @@ _MASK_SIZE = 4
 
 
 def header_of(message: bytes, *, is_text: bool) -> bytes:
-    """The header of the frame in which a server sends a whole message (RFC 6455, 5.2)."""
+    """The header of the WebSocket frame in which a server sends a whole message (RFC 6455, 5.2)."""
     first, length = _WHOLE_TEXT if is_text else _WHOLE_BINARY, len(message)
     if length < 126:
         return bytes((first, length))
@@ -40,41 +39,40 @@ def header_of(message: bytes, *, is_text: bool) -> bytes:
 
 
 class FrameReader:
-    """Makes messages of the bytes that a client sends.
+    """Makes messages from the bytes that a client sends.
 
-    Write what has arrived into `space`, and say with `take` how much it is.
+    The caller writes the bytes that arrive into `space`, and calls `consume` with their number.
 
     Args:
-        protocol: The library's connection, open. What is to be sent because of what came is in its `data_to_send`.
-        max_size: How many bytes the library allows a message.
+        protocol: The open connection of the `websockets` library. Its `data_to_send` has the bytes to send in response.
+        max_size: The maximum size of a message, in bytes.
 
     Attributes:
-        max_size: The same; `limit` changes it.
-        messages: The messages that have arrived, the oldest first; the caller takes them out. A memoryview is one of
-            bytes that nobody else has: it can be written to. A byte of a text that is no UTF-8 is a lone surrogate in
-            it, which no JSON has, so the session refuses it.
+        max_size: The maximum size of a message, in bytes; `limit` changes it.
+        messages: The messages that have arrived, the oldest first; the caller removes them. A memoryview is writable,
+            and the caller owns its bytes. Invalid UTF-8 in a text becomes lone surrogates, which the session rejects.
     """
 
     def __init__(self, protocol: ServerProtocol, max_size: int) -> None:
         self.messages: deque[str | bytes | memoryview] = deque()
         self._protocol = protocol
         self.max_size = max_size
-        self._buffer = bytearray(_SPACE)
+        self._buffer = bytearray(_BUFFER_SIZE)
         self._view = memoryview(self._buffer)
-        # The beginning of a header, at the beginning of the buffer.
-        self._kept = 0
-        self._large: _Large | None = None
-        self._room = bytearray()
-        # How much of a frame that is the library's has not yet come.
-        self._foreign = 0
-        # Not empty in the midst of a fragmented message.
+        # Bytes of an incomplete header, at the start of the buffer.
+        self._buffered = 0
+        self._large: _LargeMessage | None = None
+        self._large_buffer = bytearray()
+        # Bytes still to come of a WebSocket frame that the library reads.
+        self._library_bytes = 0
+        # Not empty in the middle of a fragmented message.
         self._fragments: list[bytes] = []
         self._is_text = False
 
     def limit(self, size: int) -> None:
-        """From the next frame on, a message may have this many bytes."""
+        """Set the maximum size of a message, in bytes, from the next WebSocket frame on."""
         self.max_size = size
-        # The first is its name in older versions of the library.
+        # Older versions of the library name it max_size.
         name = "max_size" if hasattr(self._protocol, "max_size") else "max_message_size"
         setattr(self._protocol, name, size)
 
@@ -83,10 +81,10 @@ class FrameReader:
         """Where to write the next bytes; never empty."""
         if self._large is not None:
             return self._large.space
-        return self._view[self._kept :] if self._kept else self._view
+        return self._view[self._buffered :] if self._buffered else self._view
 
-    def take(self, count: int) -> None:
-        """Take in what was written to the first `count` bytes of `space`; 0 is the end of the stream."""
+    def consume(self, count: int) -> None:
+        """Consume the first `count` bytes of `space`; 0 is the end of the stream."""
         if not count:
             self._protocol.receive_eof()
             self._collect()
@@ -97,26 +95,26 @@ class FrameReader:
                 data = large.unmasked()
                 self.messages.append(str(data, "utf-8", "surrogateescape") if large.is_text else data)
         else:
-            begin, end = 0, self._kept + count
-            self._kept = 0
+            begin, end = 0, self._buffered + count
+            self._buffered = 0
             while begin < end:
-                used = self._take_frame(begin, end)
-                if not used:
-                    self._kept = end - begin
-                    self._buffer[: self._kept] = bytes(self._view[begin:end])
+                consumed = self._consume_frame(begin, end)
+                if not consumed:
+                    self._buffered = end - begin
+                    self._buffer[: self._buffered] = bytes(self._view[begin:end])
                     return
-                begin += used
+                begin += consumed
 
-    def _take_frame(self, begin: int, end: int) -> int:
-        """Take what there is of a frame; 0 if more bytes are needed to know what it is."""
+    def _consume_frame(self, begin: int, end: int) -> int:
+        """Consume the bytes of one WebSocket frame, and return their number; 0 if its header is incomplete."""
         buffer = self._buffer
-        if self._foreign or self._protocol.state is not State.OPEN:
+        if self._library_bytes or self._protocol.state is not State.OPEN:
             return self._feed(begin, end)
         if end - begin < 2:
             return 0
         first, second = buffer[begin], buffer[begin + 1]
         if first & 0x0F not in _OPCODES or second < _MASKED:
-            # The library does not wait for more to find the fault.
+            # A fault; the library reports it without more bytes.
             return self._feed(begin, end)
         length = second - _MASKED
         payload = begin + 2 + _MASK_SIZE
@@ -127,16 +125,16 @@ class FrameReader:
             length = int.from_bytes(self._view[begin + 2 : payload - _MASK_SIZE], "big")
         is_text = first == _WHOLE_TEXT
         if not (is_text or first == _WHOLE_BINARY) or self._fragments or length > self.max_size:
-            self._foreign = payload + length - begin
+            self._library_bytes = payload + length - begin
             return self._feed(begin, end)
         if payload > end:
             return 0
         mask = bytes(self._view[payload - _MASK_SIZE : payload])
         if payload + length > end:
-            # Whole words are unmasked, the last of which may reach beyond the message.
-            if len(self._room) < length + _MASK_SIZE:
-                self._room = bytearray(length + _MASK_SIZE)
-            self._large = _Large(self._room, length, mask, is_text)
+            # Unmasking works on whole words, the last of which may reach beyond the message.
+            if len(self._large_buffer) < length + _MASK_SIZE:
+                self._large_buffer = bytearray(length + _MASK_SIZE)
+            self._large = _LargeMessage(self._large_buffer, length, mask, is_text)
             self._large.add(self._view[payload:end])
             return end - begin
         self._append(self._view[payload : payload + length], mask, is_text)
@@ -147,12 +145,12 @@ class FrameReader:
         self.messages.append(data.decode("utf-8", "surrogateescape") if is_text else data)
 
     def _feed(self, begin: int, end: int) -> int:
-        """Give the library what there is of its frame, or everything once the connection is no longer open."""
-        count = min(end - begin, self._foreign) if self._foreign else end - begin
+        """Pass the bytes of the current WebSocket frame to the library, or all bytes if the connection is not open."""
+        count = min(end - begin, self._library_bytes) if self._library_bytes else end - begin
         self._protocol.receive_data(bytes(self._view[begin : begin + count]))
-        self._foreign -= min(count, self._foreign)
+        self._library_bytes -= min(count, self._library_bytes)
         if self._protocol.state is not State.OPEN:
-            self._foreign = 0
+            self._library_bytes = 0
         self._collect()
         return count
 
@@ -172,36 +170,36 @@ class FrameReader:
             self.messages.append(data.decode("utf-8", "surrogateescape") if self._is_text else data)
 
 
-class _Large:
-    """A message that has not come whole, read into a place that is used again: fresh memory is dear.
+class _LargeMessage:
+    """A message that arrives in several reads, in a buffer that is reused: new memory is slow.
 
     Args:
-        room: The place, large enough.
-        length: How many bytes the message has.
-        mask: What it is masked with.
-        is_text: Whether it is a text.
+        buffer: At least `length` bytes, rounded up to whole words.
+        length: The size of the message, in bytes.
+        mask: The mask of its WebSocket frame.
+        is_text: Whether it is a text message.
     """
 
-    def __init__(self, room: bytearray, length: int, mask: bytes, is_text: bool) -> None:
+    def __init__(self, buffer: bytearray, length: int, mask: bytes, is_text: bool) -> None:
         self.filled = 0
         self.length = length
         self.mask = mask
         self.is_text = is_text
-        self.space = memoryview(room)[:length]
-        self._room = room
+        self.space = memoryview(buffer)[:length]
+        self._buffer = buffer
 
     def add(self, data: memoryview) -> None:
-        """Put a part of the message that lies elsewhere behind the others."""
+        """Append bytes of the message that were read into another buffer."""
         self.space[: len(data)] = data
         self.advance(len(data))
 
     def advance(self, count: int) -> None:
-        """Note that the first bytes of `space` were written."""
+        """Mark the first `count` bytes of `space` as written."""
         self.filled += count
         self.space = self.space[count:]
 
     def unmasked(self) -> memoryview:
-        """The message, in memory of its own."""
-        words = np.frombuffer(self._room, np.uint32, -(-self.length // _MASK_SIZE))
-        plain: np.ndarray[Any, np.dtype[np.uint32]] = np.bitwise_xor(words, np.frombuffer(self.mask, np.uint32))
-        return plain.data.cast("B")[: self.length]
+        """The unmasked message, in new memory."""
+        words = np.frombuffer(self._buffer, np.uint32, -(-self.length // _MASK_SIZE))
+        unmasked: np.ndarray[Any, np.dtype[np.uint32]] = np.bitwise_xor(words, np.frombuffer(self.mask, np.uint32))
+        return unmasked.data.cast("B")[: self.length]

@@ -1,4 +1,4 @@
-"""Encryption of the connection to a game: what the option `ssl` may be, and what becomes of it."""
+"""TLS for the connection to a game, from the option `ssl`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 from godot_marl.errors import InvalidOptionError
 
 File = str | os.PathLike[str]
-# A context of one's own, or the files of a certificate and of its key.
+# The user's own context, or the files of a certificate and its key.
 Tls = ssl.SSLContext | tuple[File, File]
 
 CERTIFICATE_VARIABLE = "GODOT_MARL_CERTIFICATE"
 
 
 def is_tls(value: object) -> bool:
-    """Whether a value of the option `ssl` can be used: a server's context, or two paths."""
+    """Whether a value is valid for the option `ssl`: a server's context, or two paths."""
     if isinstance(value, ssl.SSLContext):
-        # A client's context has no certificate to show.
+        # A client's context has no certificate.
         return value.protocol is not ssl.PROTOCOL_TLS_CLIENT
     return (
         isinstance(value, (tuple, list)) and len(value) == 2 and all(isinstance(f, (str, os.PathLike)) for f in value)
@@ -26,10 +26,10 @@ def is_tls(value: object) -> bool:
 
 
 def server_context(tls: Tls | None) -> ssl.SSLContext | None:
-    """The context to listen with; None without encryption.
+    """Make the context for the listening socket; None for None, without encryption.
 
     Raises:
-        InvalidOptionError: The files are no certificate and its key.
+        InvalidOptionError: The files are not a certificate and its key.
     """
     if tls is None or isinstance(tls, ssl.SSLContext):
         return tls
@@ -37,24 +37,24 @@ def server_context(tls: Tls | None) -> ssl.SSLContext | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        # A password, though a wrong one: without any, a key that needs one is asked for at the terminal.
+        # An empty password: without one, OpenSSL prompts for the password of an encrypted key at the terminal.
         context.load_cert_chain(certificate, key, password="")
     except (OSError, ValueError) as error:
         raise InvalidOptionError(
             "The certificate or its key cannot be used.",
             where="ssl",
-            expected="the paths of a certificate and of its key, both as PEM, the key without a password",
+            expected="the paths of a certificate and its key, both as PEM, the key without a password",
             got=f"{certificate}, {key}: {error}",
-            remedy="Make a pair as docs/remote.md shows, or give an ssl.SSLContext of your own.",
+            remedy="Make a pair as docs/remote.md shows, or give your own ssl.SSLContext.",
         ) from error
     return context
 
 
 def certificate_to_trust(tls: Tls | None) -> dict[str, str]:
-    """What a game that Python starts must have in its environment to trust the certificate.
+    """The environment variables with which a game that Python starts trusts the certificate.
 
-    A variable that the user has set stays as it is. A context does not tell its certificate, so a game that is to trust
-    one needs that variable, unless its system trusts it.
+    Empty if the user has set the variable, and for an `ssl.SSLContext`, whose certificate Python cannot read: the game
+    then trusts the certificates of its system, unless the user sets the variable.
     """
     if tls is None or isinstance(tls, ssl.SSLContext) or os.environ.get(CERTIFICATE_VARIABLE):
         return {}

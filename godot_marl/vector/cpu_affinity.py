@@ -1,4 +1,4 @@
-"""Which processors the games of a vector environment run on."""
+"""Chooses the CPUs that the workers of a vector environment run on."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ _SAMPLE_SECONDS = 0.05
 
 
 def choose_cpus(count: int) -> list[int | None]:
-    """A processor for each of `count` games, the quietest first; None where they cannot be chosen.
+    """Choose a CPU for each of `count` workers, the least busy first; None where the system offers no choice.
 
-    A physics engine hands its work to threads even where there is little of it, and to wake a thread on another
-    processor takes longer than the work: a game that stays on one of them steps many small worlds several times as
-    fast.
+    A physics engine hands even small amounts of work to threads, and waking a thread on another CPU takes longer than
+    the work: a worker that stays on one CPU steps many small worlds several times as fast.
     """
     if not hasattr(os, "sched_getaffinity"):
         return [None] * count
@@ -26,7 +25,7 @@ def choose_cpus(count: int) -> list[int | None]:
 
 
 def _busy_shares() -> dict[int, float]:
-    """How busy each processor is just now, from 0 to 1; empty where the system does not say."""
+    """The load of each CPU, from 0 to 1; empty where the system does not report it."""
     before = _read_times()
     time.sleep(_SAMPLE_SECONDS)
     after = _read_times()
@@ -34,13 +33,13 @@ def _busy_shares() -> dict[int, float]:
     for cpu, (idle, total) in after.items():
         idle_before, total_before = before.get(cpu, (idle, total))
         passed = total - total_before
-        # Other programs come and go: a small difference decides nothing.
+        # Rounded, since small differences are noise.
         shares[cpu] = round(1.0 - (idle - idle_before) / passed, 1) if passed else 0.0
     return shares
 
 
 def _read_times() -> dict[int, tuple[int, int]]:
-    """The idle and the whole time of each processor since the system started, in its own ticks."""
+    """The idle and the total time of each CPU since the system started, in clock ticks."""
     times = {}
     try:
         lines = _STATISTICS.read_text().splitlines()

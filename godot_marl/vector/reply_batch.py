@@ -1,4 +1,4 @@
-"""Replies of several workers as rows, one for each agent, and rows as a reply."""
+"""Converts the replies of several workers to a batch with a row for each agent, and back."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from godot_marl.codec import OBSERVED, TRUNCATED, Reply
-from godot_marl.observations import ObservationChecker
+from godot_marl.core.observation_validation import ObservationValidator
 from godot_marl.options import Options
-from godot_marl.protocol import SceneDescription
-from godot_marl.rows import Array, RowPlan, join, map_batch
-from godot_marl.transitions import RowInfos, Transition
+from godot_marl.protocol.codec import OBSERVED, TRUNCATED, Reply
+from godot_marl.protocol.messages import SceneDescription
+from godot_marl.vector.batch_layout import Array, BatchLayout, join, map_batch
+from godot_marl.vector.step_batch import BatchStep, RowInfos
 
 
-class ReplyRows:
-    """Reads the replies of workers that each host as many arenas.
+class ReplyBatcher:
+    """Converts the replies of workers that each host the same number of arenas.
 
     Args:
-        scene: What the handshake said; all agents share a policy and its spaces.
+        scene: The scene's description from the handshake; all agents share a policy and its spaces.
         options: The environments' options.
         copies: Arenas in each worker.
-        rows: How many rows there are in all.
+        rows: Number of rows of all workers.
     """
 
     def __init__(self, scene: SceneDescription, options: Options, copies: int, rows: int) -> None:
@@ -30,18 +30,18 @@ class ReplyRows:
         self._copies = copies
         self._rows = rows
         self._slots = len(scene.agents)
-        self._observations = RowPlan(scene.agents[0].observation_space)
+        self._observations = BatchLayout(scene.agents[0].observation_space)
         self._mask_size = scene.agents[0].action_mask
         self._puts_masks_in = bool(self._mask_size) and options.mask_in_observation
-        self._layout = scene.layout()
+        self._codec = scene.make_codec()
         self._checks = options.checks
-        self._checker = ObservationChecker(scene)
+        self._validator = ObservationValidator(scene)
 
-    def transition(self, replies: Sequence[Reply]) -> Transition:
-        """A transition that has the observations alone."""
+    def batch_step(self, replies: Sequence[Reply]) -> BatchStep:
+        """Make a step with observations and masks only."""
         none = np.zeros(self._rows, bool)
-        return Transition(
-            observations=join([self.read(reply) for reply in replies]),
+        return BatchStep(
+            observations=join([self.observations(reply) for reply in replies]),
             action_masks=join([self.masks(reply) for reply in replies]) if self._mask_size else None,
             rewards=np.zeros(self._rows),
             terminations=none,
@@ -51,13 +51,13 @@ class ReplyRows:
             seeds=np.full(self._rows, -1, np.int64),
         )
 
-    def read(self, reply: Reply) -> Any:
-        """The batch of observations in a reply, with the masks where they belong there."""
-        observations = self._observations.read(reply.sections, self._slots)
+    def observations(self, reply: Reply) -> Any:
+        """The observations of a reply as a batch, with the action masks if the space has them."""
+        observations = self._observations.unpack(reply.sections, self._slots)
         return {"observation": observations, "action_mask": self.masks(reply)} if self._puts_masks_in else observations
 
     def masks(self, reply: Reply) -> Array:
-        """The action masks in a reply: int8, shape (rows, numbers of a mask)."""
+        """The action masks of a reply: int8, shape (rows, mask size)."""
         return reply.masks.reshape(-1, self._mask_size).astype(np.int8)
 
     def infos(self, replies: Sequence[Reply]) -> RowInfos:
@@ -76,7 +76,7 @@ class ReplyRows:
         agents = self._scene.agents
         return [(slot, by_agent[agent.name]) for slot, agent in enumerate(agents) if agent.name in by_agent]
 
-    def check_observations(self, replies: Sequence[Reply | None]) -> None:
+    def validate_observations(self, replies: Sequence[Reply | None]) -> None:
         """Check the observations of replies, or of the next episodes in them.
 
         Raises:
@@ -87,34 +87,34 @@ class ReplyRows:
         for reply in replies:
             if reply is None:
                 continue
-            for arena, slot in self._checker.suspects_of_all(reply):
+            for arena, slot in self._validator.candidates(reply):
                 if reply.flags[arena, slot] & OBSERVED:
-                    self._checker.check(slot, self._layout.observation(reply, arena, slot))
+                    self._validator.validate(slot, self._codec.observation(reply, arena, slot))
 
-    def check_rewards(self, replies: Sequence[Reply], rewards: Array) -> None:
+    def validate_rewards(self, replies: Sequence[Reply], rewards: Array) -> None:
         """Check the rewards of all rows.
 
         Raises:
             InvalidObservationError: One is NaN.
         """
-        # One that is NaN makes the sum NaN; infinite ones of both signs do, too.
+        # A NaN makes the sum NaN, and so do infinities of both signs.
         if self._checks and np.isnan(rewards.sum()):
             for reply in replies:
                 for arena in range(self._copies):
-                    self._checker.rewards(reply, range(self._slots), arena)
+                    self._validator.rewards(reply, range(self._slots), arena)
 
-    def cut_off(self, observations: Any, masks: Array | None, alive: Array, following: Reply | None) -> Reply:
-        """The reply of a worker of which nothing more will come: its agents are truncated where they were seen last.
+    def truncate(self, observations: Any, masks: Array | None, alive: Array, following: Reply | None) -> Reply:
+        """Make the reply of a lost worker: its agents are truncated at their last observations.
 
         Args:
-            observations: A batch of what its rows saw last.
+            observations: The batch of its rows' last observations.
             masks: Their action masks; None if they have none.
-            alive: Bool, one for each of its rows: which are cut off. The others have no part in the reply.
-            following: How the next episodes of all its arenas begin, if they do in the same step.
+            alive: Bool, shape (rows of the worker,): the rows to truncate. The others take no part in the reply.
+            following: The first reply of the next episodes of all its arenas, if they begin in the same step.
         """
         arenas = self._copies
         own = observations["observation"] if self._puts_masks_in else observations
-        sections = self._observations.write(map_batch(lambda array: _blank(array, ~alive), own), len(alive))
+        sections = self._observations.pack(map_batch(lambda array: _blank(array, ~alive), own), len(alive))
         last_masks = np.zeros((arenas, 0), np.uint8) if masks is None else _blank(masks, ~alive)
         return Reply(
             request=0,

@@ -1,4 +1,4 @@
-"""In which order a batch has its rows."""
+"""The order of the rows of a batch."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from godot_marl.pool import StepPart
-from godot_marl.rows import Array
+from godot_marl.vector.batch_layout import Array
+from godot_marl.vector.worker_pool import StepPart
 
 NO_ROWS = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
-class RowOrder:
+class RowIndex:
     """A row is one agent of one arena of one worker, in this order: worker, arena, slot.
 
     Attributes:
-        workers: How many workers there are.
-        copies: How many arenas each of them has.
-        slots: How many agents can be in an arena.
+        workers: Number of workers.
+        copies: Number of arenas of each worker.
+        slots: Number of agents of an arena.
     """
 
     workers: int
@@ -29,12 +29,12 @@ class RowOrder:
 
     @property
     def arenas(self) -> int:
-        """How many arenas there are in all."""
+        """The number of arenas of all workers."""
         return self.workers * self.copies
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return self.arenas * self.slots
 
     def arenas_of(self, workers: Sequence[int]) -> Array:
@@ -46,23 +46,25 @@ class RowOrder:
         return (arenas[:, None] * self.slots + np.arange(self.slots)).ravel() if len(arenas) else NO_ROWS
 
     def for_rows(self, values: Sequence[int] | Array) -> Array:
-        """What each row's arena has, of `values` with one for each arena."""
+        """Repeat `values`, one for each arena, for each row of the arena."""
         return np.repeat(values, self.slots)
 
     def any_of_arena(self, rows: Array) -> Array:
-        """For each arena whether it is true of one of its rows; bool, shape (arenas,)."""
+        """Whether any row of each arena is true; bool, shape (arenas,)."""
         return np.asarray(rows.reshape(self.arenas, self.slots).any(axis=1))
 
-    def parts(self, sections: dict[str, Array], marks: Array, orders: Array, seeds: Array) -> list[StepPart]:
-        """What each worker has of the sections and marks of all rows, and of the orders and seeds of all arenas."""
+    def parts(
+        self, sections: dict[str, Array], action_present: Array, reset_orders: Array, seeds: Array
+    ) -> list[StepPart]:
+        """Split the sections and flags of all rows, and the reset orders and seeds of all arenas, by worker."""
         if self.workers == 1:
-            return [(sections, marks, orders, seeds)]
+            return [(sections, action_present, reset_orders, seeds)]
         rows, arenas = self.copies * self.slots, self.copies
         return [
             (
                 {name: section[worker * rows : (worker + 1) * rows] for name, section in sections.items()},
-                marks[worker * rows : (worker + 1) * rows],
-                orders[worker * arenas : (worker + 1) * arenas],
+                action_present[worker * rows : (worker + 1) * rows],
+                reset_orders[worker * arenas : (worker + 1) * arenas],
                 seeds[worker * arenas : (worker + 1) * arenas],
             )
             for worker in range(self.workers)

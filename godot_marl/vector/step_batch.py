@@ -1,4 +1,4 @@
-"""What a reset or a step brought to all rows of a batch."""
+"""The result of a reset or a step for all rows of a batch."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from typing import Any
 
 import numpy as np
 
-from godot_marl.rows import Array
+from godot_marl.vector.batch_layout import Array
 
 _NONE = np.zeros(0, np.int64)
 
-# (row, info), for those rows alone whose info is not empty.
+# (row, info), for the rows whose info is not empty.
 RowInfos = list[tuple[int, dict[str, Any]]]
 
 
 @dataclass
-class Transition:
-    """What a reset or a step brought to all rows.
+class BatchStep:
+    """The result of a reset or a step for all rows.
 
     Attributes:
-        observations: A batch. Of an arena that was reset in the step it has how the next episode begins.
+        observations: A batch. An arena that was reset in the step has the first observations of its next episode.
         rewards: Float64, shape (rows,); 0 for rows that are not active.
         terminations, truncations: Bool, shape (rows,).
         active: Bool, shape (rows,): which rows took part in the step.
         final_rows: The rows whose episode ended in the step.
         final_observations: A batch of their last observations; None if there are none.
-        infos: What `get_info` answered, by row; of an arena that was reset in the step at its next episode.
-        final_infos: The same of the ended rows of such an arena, at its last episode.
-        action_masks: Int8, shape (rows, numbers of a mask); None where agents have none.
+        infos: The results of `get_info`, by row; those of the next episode for an arena that was reset in the step.
+        final_infos: For such an arena, those of the episode that ended.
+        action_masks: Int8, shape (rows, mask size); None if agents have none.
         begun: The arenas whose next episode began in the step.
         seeds: Int64, shape (rows,): the seeds of the episodes that began, -1 where none did.
         restarted: The rows of workers that were lost and replaced.

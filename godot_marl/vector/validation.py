@@ -1,21 +1,21 @@
-"""Which scenes, and which options, a batch of arenas can have."""
+"""Validates the options and the scene of a batch of arenas."""
 
 from __future__ import annotations
 
 from godot_marl import errors
 from godot_marl.options import Game, Options
-from godot_marl.protocol import SceneDescription
+from godot_marl.protocol.messages import SceneDescription
 
 LAYOUTS = ("separate", "shared")
 
 
-def check_options(
+def validate_options(
     game: Game, options: Options, copies: int, processes: int, layout: str, *, restart_workers: bool
 ) -> None:
     """Check the options of a vector form.
 
     Raises:
-        InvalidOptionError: One has a value that cannot work.
+        InvalidOptionError: An option has a value that cannot work.
     """
     for name, count in (("copies", copies), ("processes", processes)):
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
@@ -28,18 +28,18 @@ def check_options(
         raise _option_error("restart_workers", "False for a game that you start yourself", "True", "Give a game.")
     if options.human_agents:
         remedy = "Use godot_marl.parallel_env, or `godot-marl play`."
-        raise _option_error("human_agents", "nobody in a vector form", repr(options.human_agents), remedy)
+        raise _option_error("human_agents", "no human agents in a vector form", repr(options.human_agents), remedy)
 
 
-def check_scene(scene: SceneDescription) -> None:
+def validate_scene(scene: SceneDescription) -> None:
     """Check that the agents of a scene can be rows of one batch.
 
     Raises:
-        SceneError: They cannot.
+        SceneError: They take turns, or do not share one policy, or a reset takes longer than a step.
     """
     if scene.turns:
         raise errors.SceneError(
-            "The agents of the scene take turns, so that they cannot be stepped together.",
+            "The agents of the scene take turns and cannot be stepped together.",
             where=", ".join(agent.path for agent in scene.agents),
             expected="agents without is_turn()",
             got="agents that take turns",
@@ -54,19 +54,19 @@ def check_scene(scene: SceneDescription) -> None:
     )
     if len({policy for policy, _, _ in kinds}) > 1 or not same:
         raise errors.SceneError(
-            "The agents of the scene do not share one policy, so that they cannot be rows of one batch.",
+            "The agents of the scene do not share one policy and cannot be rows of one batch.",
             where=", ".join(agent.path for agent in scene.agents),
             expected="one policy, observation space and action space",
             got="; ".join(" ".join(kind) for kind in sorted(kinds)),
-            remedy="Use godot_marl.parallel_env, which knows several policies.",
+            remedy="Use godot_marl.parallel_env, which supports several policies.",
         )
     if scene.settle_frames > scene.step_length:
         raise errors.SceneError(
-            "A reset takes longer than a step, within which arenas are reset one by one.",
+            "A reset takes longer than a step, but arenas are reset within a step.",
             where="the bridge's settle_frames",
             expected=f"at most step_length, {scene.step_length}",
             got=str(scene.settle_frames),
-            remedy="Make the step longer (step_length=), or let fewer frames pass after a reset.",
+            remedy="Make the step longer (step_length=), or reduce settle_frames.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Several workers: started together, asked together."""
+"""Several workers: started together, stepped together."""
 
 from __future__ import annotations
 
@@ -8,41 +8,42 @@ from functools import partial
 from typing import Any
 
 from godot_marl import errors
-from godot_marl.codec import Reply
-from godot_marl.cpus import choose_cpus
-from godot_marl.endings import EXIT_PATIENCE
-from godot_marl.launcher import plan
+from godot_marl.core.concurrency import run_all
+from godot_marl.game.addon_version import log_mismatch
+from godot_marl.game.launch import prepare_launch
+from godot_marl.game.shutdown import EXIT_TIMEOUT
+from godot_marl.game.worker import Worker
 from godot_marl.options import Game, Options
-from godot_marl.protocol import SceneDescription
-from godot_marl.rows import Array
-from godot_marl.together import together
-from godot_marl.worker import Worker
+from godot_marl.protocol.codec import Reply
+from godot_marl.protocol.messages import SceneDescription
+from godot_marl.vector.batch_layout import Array
+from godot_marl.vector.cpu_affinity import choose_cpus
 
 ResetPart = Mapping[int, tuple[int, Mapping[str, Any]]]
-"""What a worker needs for a reset: for each of its arenas the seed and the options."""
+"""A worker's part of a reset: the seed and the options of each of its arenas."""
 
 StepPart = tuple[dict[str, Array], Array, Array, Array]
-"""What a worker needs for a step: the arguments of `Worker.begin_step_rows`."""
+"""A worker's part of a step: the arguments of `Worker.begin_step_rows`."""
 
 
 class WorkerPool:
-    """Workers that each host as many arenas of one scene.
+    """Workers that each host the same number of arenas of one scene.
 
-    A fault of one of them ends all: `start` makes new ones.
+    A fault of one worker ends all of them; `start` makes new ones.
 
     Args:
         game: What to start.
         options: The environments' options.
-        arenas: How many arenas each worker has.
-        workers: How many workers there are.
+        arenas: Number of arenas of each worker.
+        workers: Number of workers.
         layout: "separate" or "shared", see `Worker`.
-        pin: Whether to keep each worker on one processor.
+        pin: Whether to keep each worker on one CPU.
 
     Attributes:
-        lost: The workers that were lost and replaced in the last step; none here, see `godot_marl.restarts`.
+        lost: The workers that were lost and replaced in the last step; always empty here, see `restarting_pool`.
 
     Raises:
-        InvalidOptionError: Several workers cannot be had so.
+        InvalidOptionError: The options do not allow several workers.
     """
 
     def __init__(self, game: Game, options: Options, *, arenas: int, workers: int, layout: str, pin: bool) -> None:
@@ -56,12 +57,14 @@ class WorkerPool:
         self._all_or_none = _AllOrNone(self)
         self._workers: list[Worker] = []
         self._cpus: list[int | None] = []
-        # What all games must be like, those that are started later too.
+        # Every worker must match it, also one that is started later.
         self._scene: SceneDescription | None = None
         if workers > 1 and game is None and options.command is None:
-            raise _only_one("game", "a game that Python starts", "None", "Give a game, or processes=1.")
+            raise _several_workers_error("game", "a game that Python starts", "None", "Give a game, or processes=1.")
         if workers > 1 and options.port:
-            raise _only_one("port", "None or 0", str(options.port), "Let the system choose the ports, or processes=1.")
+            raise _several_workers_error(
+                "port", "None or 0", str(options.port), "Let the system choose the ports, or processes=1."
+            )
 
     @property
     def is_running(self) -> bool:
@@ -69,22 +72,24 @@ class WorkerPool:
         return bool(self._workers)
 
     def start(self) -> SceneDescription:
-        """Start all workers at once, and return what the handshakes said.
+        """Start all workers at once, and return the scene's description.
 
         Raises:
             SceneError: Two workers have different agents.
-            GodotMarlError: One of them could not be started; the others are not waited for, and none is left then.
+            GodotMarlError: One of them could not be started; the others are ended without waiting.
         """
         self._cpus = choose_cpus(self._count) if self._pin else [None] * self._count
-        launch = plan(self._game, self._options)
+        launch = prepare_launch(self._game, self._options)
         self._workers = [self._new_worker(index) for index in range(self._count)]
         try:
-            scenes = together([partial(worker.start, launch) for worker in self._workers], "godot-marl start")
-            self._scene = self._scene or scenes[0]
+            scenes = run_all([partial(worker.start, launch) for worker in self._workers], "godot-marl start")
+            if self._scene is None:
+                self._scene = scenes[0]
+                log_mismatch(self._scene.addon_version, self._game)
             for scene in scenes:
-                self._check_scene(scene)
+                self._validate_scene(scene)
         except BaseException:
-            self.close(patience=0.0)
+            self.close(timeout=0.0)
             raise
         return scenes[0]
 
@@ -92,35 +97,35 @@ class WorkerPool:
         number = None if self._count == 1 else index
         return Worker(self._game, self._options, self._arenas, self._layout, number=number, cpu=self._cpus[index])
 
-    def _check_scene(self, scene: SceneDescription) -> None:
-        """Check that a game is like the first one.
+    def _validate_scene(self, scene: SceneDescription) -> None:
+        """Check that a worker's scene equals that of the first worker.
 
         Raises:
-            SceneError: It is not.
+            SceneError: It differs.
         """
         assert self._scene is not None
-        check_same_scene(self._scene, scene)
+        validate_same_scene(self._scene, scene)
 
     def reset(self, parts: Sequence[ResetPart]) -> list[Reply]:
-        """Reset the arenas of all workers, and wait for the answers."""
+        """Reset the arenas of all workers, and wait for the replies."""
         with self._all_or_none:
             for worker, part in zip(self._workers, parts, strict=True):
                 worker.begin_reset(part)
             return [worker.finish() for worker in self._workers]
 
     def begin_step(self, parts: Sequence[StepPart]) -> None:
-        """Ask each worker for its part of a step, without waiting for answers."""
+        """Send each worker its part of a step, without waiting for replies."""
         with self._all_or_none:
             for worker, part in zip(self._workers, parts, strict=True):
                 worker.begin_step_rows(*part)
 
     def finish_step(self) -> list[Reply]:
-        """Wait for the answers of all workers, a slow one included."""
+        """Wait for the replies of all workers."""
         with self._all_or_none:
             return [worker.finish() for worker in self._workers]
 
     def render(self, arenas: Sequence[int]) -> list[Array]:
-        """A frame of each of these arenas, which are counted through all workers."""
+        """Render these arenas, which are numbered through all workers."""
         with self._all_or_none:
             return [self._workers[arena // self._arenas].render(arena % self._arenas) for arena in arenas]
 
@@ -129,25 +134,25 @@ class WorkerPool:
         """True in a forked child: the games are the parent's."""
         return bool(self._workers) and self._workers[0].is_inherited
 
-    def close(self, patience: float | None = None) -> None:
-        """End all games. Safe to call twice."""
+    def close(self, timeout: float | None = None) -> None:
+        """End all workers. Safe to call twice."""
         workers = self._workers
         try:
-            if patience is not None:
-                # All at once, before one of them is waited for.
+            if timeout is not None:
+                # End all before waiting for the first.
                 for worker in workers:
                     worker.end()
             for worker in workers:
-                worker.close(EXIT_PATIENCE if patience is None else patience)
+                worker.close(EXIT_TIMEOUT if timeout is None else timeout)
         finally:
-            # Also after Ctrl-C, and those that another thread has put there meanwhile.
+            # Also after Ctrl-C, and for workers that another thread has added meanwhile.
             self._workers = []
             for worker in workers:
                 worker.end()
 
 
 class _AllOrNone:
-    """What is raised within it ends all games of a pool. A generator would cost a microsecond of each step."""
+    """Ends all workers of a pool if an exception leaves the block. A generator would cost 1 us more each step."""
 
     def __init__(self, pool: WorkerPool) -> None:
         self._pool = pool
@@ -157,14 +162,14 @@ class _AllOrNone:
 
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is not None:
-            self._pool.close(patience=0.0)
+            self._pool.close(timeout=0.0)
 
 
-def check_same_scene(first: SceneDescription, scene: SceneDescription) -> None:
-    """Check that a game is like the first one.
+def validate_same_scene(first: SceneDescription, scene: SceneDescription) -> None:
+    """Check that two processes have the same scene.
 
     Raises:
-        SceneError: It is not.
+        SceneError: They differ.
     """
     if dataclasses.replace(scene, warnings=()) != dataclasses.replace(first, warnings=()):
         expected, got = (", ".join(agent.name for agent in each.agents) for each in (first, scene))
@@ -179,7 +184,7 @@ def check_same_scene(first: SceneDescription, scene: SceneDescription) -> None:
         )
 
 
-def _only_one(where: str, expected: str, got: str, remedy: str) -> errors.InvalidOptionError:
+def _several_workers_error(where: str, expected: str, got: str, remedy: str) -> errors.InvalidOptionError:
     return errors.InvalidOptionError(
-        "Several processes cannot be had so.", where=where, expected=expected, got=got, remedy=remedy
+        "This option does not allow several processes.", where=where, expected=expected, got=got, remedy=remedy
     )

@@ -1,5 +1,5 @@
 extends Node2D
-## Three of the five methods; nobody may call them in the editor.
+## Three of the five methods; they must not be called in the editor.
 
 
 func apply_action(_action: Array) -> void:

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 import wire_reader as reader
+from fuzzing import GOLDEN, MOST_MEMORY, SPACES, read
 from mutations import Tape, mutated_bytes, mutated_text, places_of
 from processes import run_to_its_end
-from test_fuzz_session import GOLDEN, SPACES, read
 
-from godot_marl.addon import install_addon
+from godot_marl.assets.install import install_addon
 from godot_marl.engine import Engine
 
 SCRIPT = Path(__file__).parent.parent / "gdscript" / "fuzz.gd"
@@ -32,8 +32,6 @@ CASES = [
 ]
 STEP_BYTES = [b"".join(bytes.fromhex(part) for _, part in case["message"]) for case in STEPS]
 PROJECT = 'config_version=5\n\n[application]\n\nconfig/features=PackedStringArray("4.5")\n'
-# Whatever the messages are, the engine with the addon needs no more than this, in KiB.
-MOST_MEMORY = 400_000
 # A float64 holds integers up to here; beyond, Godot's JSON reads another number.
 EXACT = 2**53
 
@@ -136,7 +134,7 @@ def same_values(found: Any, expected: Any) -> bool:
 
 @pytest.mark.godot
 @pytest.mark.timeout(600)
-def test_the_addon_reads_no_message_otherwise_than_it_says(
+def test_the_addon_decodes_each_message_correctly_or_rejects_it(
     engine: Engine, tmp_path: Path, nightly: bool, fuzz_seed: int
 ) -> None:
     (tmp_path / "project.godot").write_text(PROJECT)

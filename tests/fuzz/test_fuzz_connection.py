@@ -11,14 +11,14 @@ import time
 from collections import Counter
 
 import numpy as np
+from fuzzing import OTHER_MESSAGES
+from library_reader import LibraryReader
 from mutations import Tape, mutate_bytes, mutated_bytes
-from test_framing import LibraryReader
-from test_fuzz_session import STRANGERS
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from godot_marl.errors import ProtocolError
-from godot_marl.link import Link
+from godot_marl.transport.connection import Connection
 
 MAX_SIZE = 1 << 26
 SECONDS = 10.0
@@ -38,10 +38,10 @@ def stream_of(tape: Tape) -> bytes:
     frames = []
     for _ in range(1 + tape.below(4)):
         opcode = tape.one_of([1, 2, 2, 2, 8, 9, 10])
-        payload = mutated_bytes(tape, tape.one_of(STRANGERS), STRANGERS)
+        payload = mutated_bytes(tape, tape.one_of(OTHER_MESSAGES), OTHER_MESSAGES)
         frames.append(masked_frame(tape, opcode, payload[: 125 if opcode > 2 else None]))
     stream = b"".join(frames)
-    return mutate_bytes(tape, stream, STRANGERS) if tape.below(4) == 0 else stream
+    return mutate_bytes(tape, stream, OTHER_MESSAGES) if tape.below(4) == 0 else stream
 
 
 def library_messages(stream: bytes) -> list[str | bytes]:
@@ -53,7 +53,7 @@ def library_messages(stream: bytes) -> list[str | bytes]:
 def link_messages(listener: socket.socket, stream: bytes, counts: Counter[str]) -> list[str | bytes]:
     """What the link hands out until it says why there is no more."""
     with socket.create_connection(listener.getsockname()) as client:
-        link = Link(listener.accept()[0], ServerProtocol(state=State.OPEN, max_size=MAX_SIZE))
+        link = Connection(listener.accept()[0], ServerProtocol(state=State.OPEN, max_size=MAX_SIZE))
         try:
             client.sendall(stream)
             client.shutdown(socket.SHUT_WR)
@@ -68,7 +68,7 @@ def link_messages(listener: socket.socket, stream: bytes, counts: Counter[str]) 
             link.close()
 
 
-def test_a_link_hands_out_whole_messages_and_nothing_else(nightly: bool, fuzz_seed: int) -> None:
+def test_a_connection_returns_whole_messages_and_nothing_else(nightly: bool, fuzz_seed: int) -> None:
     random = np.random.default_rng(fuzz_seed)
     counts: Counter[str] = Counter()
     streams = 5_000 if nightly else 300

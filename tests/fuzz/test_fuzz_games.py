@@ -1,4 +1,4 @@
-"""Whole games against a hostile server: each ends by itself, without a script error, whatever it is sent.
+"""Whole games against a hostile server: each ends by itself, without a script error, for any messages.
 
 30 games, and 150 with `--nightly`.
 """
@@ -9,25 +9,20 @@ import json
 import struct
 import sys
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import wire_reader as reader
+from fuzzing import DEADLINE, MOST_MEMORY, sum_of
 from mutations import Tape, mutate_bytes, mutated_bytes, mutated_text
+from peer import BINARY, CLOSE, CONFIGURE, PATIENCE, PING, RESET, TEXT, Peer, frame
 from processes import end_of
-from test_fuzz_addon import MOST_MEMORY
-from test_socket import BINARY, CLOSE, CONFIGURE, PATIENCE, PING, RESET, TEXT, Peer, frame
 
 from godot_marl.engine import Engine
 
 RENDER = {"type": "render", "request": 1, "arena": 0, "size": [8, 8]}
 SCENE = reader.Scene(1, [{"type": "box", "shape": [1], "dtype": "float32"}], [0], ["walker_0"])
-# An engine that starts on a busy machine, and what it does until it notices that nobody is there any more.
-DEADLINE = 20.0
-AT_A_TIME = 3
 
 
 def step(request: int) -> bytes:
@@ -85,23 +80,6 @@ def is_allowed(opcode: int, payload: bytes) -> bool:
     return bool(reader.read_reply(payload, SCENE, request, "rows"))
 
 
-def sum_of(games: int, play: Callable[[int], Counter[str]]) -> Counter[str]:
-    """What all games count. Some play at the same time, because they wait more than they compute."""
-
-    def play_one(number: int) -> Counter[str]:
-        try:
-            return play(number)
-        except Exception as error:
-            error.add_note(f"game {number}")
-            raise
-
-    with ThreadPoolExecutor(AT_A_TIME) as pool:
-        try:
-            return sum(pool.map(play_one, range(games)), Counter[str]())
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
 def play(command: list[str], tape: Tape) -> Counter[str]:
     counts: Counter[str] = Counter()
     peer = Peer(command)
@@ -137,7 +115,7 @@ def play(command: list[str], tape: Tape) -> Counter[str]:
 
 @pytest.mark.godot
 @pytest.mark.timeout(900)
-def test_a_game_ends_by_itself_whatever_its_server_sends(
+def test_a_game_ends_by_itself_for_any_bytes_of_its_server(
     engine: Engine, scenes: Path, nightly: bool, fuzz_seed: int
 ) -> None:
     assert PATIENCE < DEADLINE

@@ -16,7 +16,7 @@ from gymnasium import spaces
 from mutations import Tape, mutated_text
 
 from godot_marl.errors import InvalidObservationError, ProtocolError
-from godot_marl.gymgodot import wire
+from godot_marl.gymgodot import protocol
 
 SPACES: list[Any] = [
     spaces.Box(-1, 1, (2,)),
@@ -36,7 +36,7 @@ MOST_LETTERS = 2000
 
 
 def answer_of(tape: Tape, space: Any) -> tuple[str, str | bytes]:
-    """What was asked for, and what came."""
+    """The request, and the reply."""
     values = np.asarray(space.sample()).tolist()
     observation = values if isinstance(values, list) else [values]
     kind = tape.one_of(["reset", "step", "step", "render"])
@@ -145,18 +145,18 @@ def plain(observation: Any, space: Any) -> list[Any]:
 def found_of(kind: str, message: str | bytes, space: Any) -> Any:
     try:
         if kind == "render":
-            return wire.read_render(message)
+            return protocol.read_render(message)
         if kind == "reset":
-            return plain(wire.read_reset(message, space), space)
-        observation, reward, done = wire.read_step(message, space)
+            return plain(protocol.read_reset(message, space), space)
+        observation, reward, done = protocol.read_step(message, space)
     except (ProtocolError, InvalidObservationError) as error:
-        # Nobody wants to read all of an answer.
+        # An error does not show all of an answer.
         return None if len(str(error)) < MOST_LETTERS else str(error)
     assert type(reward) is float
     return plain(observation, space), reward, done
 
 
-def test_an_answer_is_read_as_what_it_says_or_is_an_error(nightly: bool, fuzz_seed: int) -> None:
+def test_a_gymgodot_answer_is_decoded_correctly_or_is_an_error(nightly: bool, fuzz_seed: int) -> None:
     random = np.random.default_rng(fuzz_seed)
     counts: Counter[str] = Counter()
     answers = 20_000 if nightly else 500

@@ -12,35 +12,26 @@ import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import wire_reader as reader
+from fuzzing import BINARIES, GOLDEN, OTHER_MESSAGES, SPACES, read
 from gymnasium import spaces
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from mutations import Tape, mutated_bytes, mutated_text
 
-from godot_marl import errors, protocol
-from godot_marl.codec import Layout, Reply
-from godot_marl.protocol import Configuration, SceneDescription, Session
+from godot_marl import errors
+from godot_marl.protocol import session as protocol
+from godot_marl.protocol.codec import MessageCodec, Reply
+from godot_marl.protocol.messages import Configuration, SceneDescription
+from godot_marl.protocol.session import Session
 
-GOLDEN = {
-    path.stem: json.loads(path.read_text(encoding="utf-8"))
-    for path in sorted((Path(__file__).parent.parent / "golden").glob("*.json"))
-}
 HELLO, SCENE = GOLDEN["2.1-hello"]["message"], GOLDEN["2.3-scene"]["message"]
-SPACES = [case["message"] for case in GOLDEN.values() if case["kind"] == "space"]
 TEXTS = [HELLO, SCENE, GOLDEN["2.7-error"]["message"], GOLDEN["2.7-script-error"]["message"]]
 TEXTS += [{**SCENE, "agents": [{**SCENE["agents"][0], "observation_space": space}]} for space in SPACES]
-BINARIES = {
-    name: (case, b"".join(bytes.fromhex(part) for _, part in case["message"]))
-    for name, case in GOLDEN.items()
-    if case["kind"] in ("reply", "frame")
-}
-STRANGERS = [message for _, message in BINARIES.values()]
 ARENAS = SCENE["arenas"]
 # Messages of one example, and the bytes of tape that decide about each.
 MESSAGES, TAPE = 8, 24
@@ -58,7 +49,7 @@ def scene_of(case: dict[str, Any]) -> dict[str, Any]:
 
 
 class Asked:
-    """A session that has asked for something, and what the strict reader must know to read the answer."""
+    """A session with a request, and what the strict reader needs to decode the reply."""
 
     def __init__(self, case: dict[str, Any]) -> None:
         message = scene_of(case)
@@ -78,8 +69,8 @@ class Asked:
     def asking(self, what: str) -> Session:
         session = copy.copy(self.session)
         session._request = self.request
-        session.phase = protocol.Phase.ANSWER
-        session._asked = {member.name.lower(): member for member in protocol._Asked}[what]
+        session.phase = protocol.Phase.REPLY
+        session._pending_kind = {member.name.lower(): member for member in protocol._RequestKind}[what]
         return session
 
 
@@ -98,13 +89,6 @@ def received(session: Session, message: str | bytes) -> Any:
     assert (answer is None) == (session.phase is protocol.Phase.OVER)
     assert time.process_time() - begin < LIMIT
     return answer
-
-
-def read(strict: Callable[..., Any], *arguments: Any) -> Any:
-    try:
-        return strict(*arguments)
-    except reader.WrongError:
-        return None
 
 
 # -- What the product has read, in the terms of the strict reader ------------------------------------------------------
@@ -146,12 +130,12 @@ def leaf_bytes(space: Any, value: Any) -> list[bytes]:
     return [array.astype("<i4" if narrow else array.dtype).tobytes()]
 
 
-def part_facts(layout: Layout, scene: SceneDescription, reply: Reply) -> dict[str, Any]:
+def part_facts(codec: MessageCodec, scene: SceneDescription, reply: Reply) -> dict[str, Any]:
     observed = [agent.observation_space for agent in scene.agents]
     if scene.state_space is not None:
         observed.append(scene.state_space)
     values = [
-        [leaf_bytes(space, layout.observation(reply, arena, slot)) for slot, space in enumerate(observed)]
+        [leaf_bytes(space, codec.observation(reply, arena, slot)) for slot, space in enumerate(observed)]
         for arena in range(len(reply.flags))
     ]
     return {"flags": reply.flags.tobytes(), "masks": reply.masks.tobytes(), "values": values, "infos": reply.infos}
@@ -160,8 +144,8 @@ def part_facts(layout: Layout, scene: SceneDescription, reply: Reply) -> dict[st
 def reply_facts(session: Session, reply: Reply) -> dict[str, Any]:
     assert session.scene is not None
     facts = {"frames": reply.frames, "rewards": reply.rewards.tobytes(), "reset": list(reply.reset)}
-    facts |= part_facts(session.layout, session.scene, reply)
-    following = reply.next and part_facts(session.layout, session.scene, reply.next)
+    facts |= part_facts(session.codec, session.scene, reply)
+    following = reply.next and part_facts(session.codec, session.scene, reply.next)
     return {**facts, "next": following}
 
 
@@ -203,7 +187,7 @@ def judge_bytes(name: str, asked: str, message: bytes, counts: Counter[str]) -> 
 
 
 def feed(tape: Tape, counts: Counter[str]) -> None:
-    """Make one message, and judge what becomes of it."""
+    """Make one message, and judge its result."""
     if tape.below(2):
         message = tape.one_of(TEXTS)
         text = mutated_text(tape, message, [*SPACES, HELLO])
@@ -214,7 +198,7 @@ def feed(tape: Tape, counts: Counter[str]) -> None:
     case, message = BINARIES[name]
     usual = "render" if case["kind"] == "frame" else "rows" if "reset" in case["values"] else "step"
     asked = tape.one_of(["reset", "step", "rows", "render"]) if tape.below(4) == 1 else usual
-    judge_bytes(name, asked, mutated_bytes(tape, message, STRANGERS), counts)
+    judge_bytes(name, asked, mutated_bytes(tape, message, OTHER_MESSAGES), counts)
 
 
 def run(messages: int, *, random: bool, feed_one: Callable[[Tape, Counter[str]], None] = feed) -> Counter[str]:
@@ -239,7 +223,7 @@ def run(messages: int, *, random: bool, feed_one: Callable[[Tape, Counter[str]],
 
 
 @pytest.mark.timeout(900)
-def test_no_message_is_read_otherwise_than_it_says(
+def test_python_decodes_each_message_correctly_or_rejects_it(
     nightly: bool, record_property: Callable[[str, object], None]
 ) -> None:
     promised = 100_000 if nightly else 2_000
@@ -253,7 +237,7 @@ def test_no_message_is_read_otherwise_than_it_says(
     assert min(counts["read"], counts["refused"]) > promised // 20
 
 
-def test_a_message_takes_no_more_memory_than_it_must() -> None:
+def test_the_memory_of_a_message_is_proportional_to_its_length() -> None:
     def feed_and_measure(tape: Tape, counts: Counter[str]) -> None:
         tracemalloc.reset_peak()
         before = tracemalloc.get_traced_memory()[0]
@@ -283,7 +267,7 @@ GREEDY = {
 
 
 @pytest.mark.parametrize("space", GREEDY)
-def test_a_short_text_that_describes_gigabytes_is_refused_at_once(space: str) -> None:
+def test_a_short_text_that_describes_gigabytes_is_rejected_at_once(space: str) -> None:
     message = {**SCENE, "agents": [{**SCENE["agents"][0], "observation_space": GREEDY[space]}]}
     tracemalloc.start()
     try:

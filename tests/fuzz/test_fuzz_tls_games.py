@@ -1,4 +1,4 @@
-"""Whole games that meet a hostile server of TLS: each ends by itself, whatever comes in the place of records.
+"""Whole games that meet a hostile server of TLS: each ends by itself, for any bytes in the place of records.
 
 6 games, and 60 with `--nightly`.
 """
@@ -20,25 +20,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 from certificates import Authority
+from fuzzing import DEADLINE, MOST_MEMORY, sum_of
 from mutations import Tape
 from peer import BINARY, CONFIGURE, PATIENCE, RESET, frame, text
 from processes import end_of
-from test_fuzz_addon import MOST_MEMORY
-from test_fuzz_games import DEADLINE, sum_of
 from tls_records import Records, Striking
 from websockets.utils import accept_key
 
 from godot_marl.engine import Engine
 
-# Which flight of records may be struck: two or three are the handshake's.
+# Which flight of records may be mutated: two or three are the handshake's.
 FLIGHTS = 7
 STEPS = 3
-# How long the server says nothing to a game that it has let in, and that therefore waits for it.
+# How long the server sends nothing to a game that it has accepted and that waits for it.
 SILENCE = 0.5
 
 
 class HostileServer:
-    """Speaks TLS as it should, up to the flight that it strikes, with every connection that comes."""
+    """Follows TLS up to the flight that it mutates, on each connection."""
 
     def __init__(self, context: ssl.SSLContext, seed: int, flight: int) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -52,7 +51,7 @@ class HostileServer:
 
     def close(self) -> None:
         self._is_over.set()
-        # Wakes it, if it waits for somebody.
+        # Wakes it, if it waits for a connection.
         with contextlib.suppress(OSError), socket.create_connection(self.listener.getsockname()):
             pass
         self._thread.join(DEADLINE)
@@ -114,7 +113,7 @@ def play_one(command: list[str], authority: Authority, server: HostileServer) ->
 
 @pytest.mark.godot
 @pytest.mark.timeout(900)
-def test_a_game_ends_by_itself_whatever_comes_in_place_of_tls(
+def test_a_game_ends_by_itself_for_any_bytes_in_place_of_tls_records(
     engine: Engine, scenes: Path, tmp_path: Path, nightly: bool, fuzz_seed: int
 ) -> None:
     command = [str(engine.path), "--headless", "--fixed-fps", "60", "--path", str(scenes), "by_hand.tscn"]
@@ -128,5 +127,5 @@ def test_a_game_ends_by_itself_whatever_comes_in_place_of_tls(
 
     counts = sum_of(games, play)
     sys.stdout.write(f"{games} games: {dict(counts)}\n")
-    # Some get as far as their steps, and some are told what is wrong.
+    # Some get as far as their steps, and some get an error.
     assert min(counts["answers"], counts["exit status 1"]) > games // 10

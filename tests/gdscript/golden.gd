@@ -5,6 +5,15 @@ extends SceneTree
 ## Run by tests/test_golden.py in a project with the addon, with the folder of the transcripts as
 ## the only argument.
 
+const _MarlControlMessages := preload("res://addons/godot_marl/protocol/marl_control_messages.gd")
+const _MarlMessageValidator := preload("res://addons/godot_marl/protocol/marl_message_validator.gd")
+const _MarlReply := preload("res://addons/godot_marl/protocol/marl_reply.gd")
+const _MarlSpaceLayout := preload("res://addons/godot_marl/protocol/marl_space_layout.gd")
+const _MarlSpaceRegistry := preload(
+	"res://addons/godot_marl/protocol/spaces/marl_space_registry.gd"
+)
+const _MarlStepLayout := preload("res://addons/godot_marl/protocol/marl_step_layout.gd")
+
 const FLIPS: PackedInt32Array = [0x01, 0x80, 0xFF]
 
 var _checks := 0
@@ -21,7 +30,7 @@ func _initialize() -> void:
 	print(JSON.stringify({"checks": _checks}))
 
 
-# Ends the program after the first frame, whatever became of _initialize.
+# Ends the program after the first frame, even if _initialize failed.
 func _process(_delta: float) -> bool:
 	return true
 
@@ -45,43 +54,45 @@ func _replay(name: String, transcript: Dictionary) -> void:
 func _replay_control(name: String, transcript: Dictionary) -> void:
 	var message: Dictionary = transcript["message"]
 	if transcript["from"] == "game":
-		var members: Dictionary = MarlControl.from_json(message)
+		var members: Dictionary = _MarlControlMessages.from_json(message)
 		members.erase("type")
-		var text := MarlControl.write(message["type"] as String, members)
+		var text := _MarlControlMessages.write(message["type"] as String, members)
 		_check(name + ": written", JSON.parse_string(text), message)
-		var version := float(MarlControl.PROTOCOL)
+		var version := float(_MarlControlMessages.PROTOCOL)
 		_check(name + ": version", message.get("protocol", version), version)
 		return
-	var bytes := MarlControl.to_text(message).to_utf8_buffer()
-	_check(name + ": read", MarlControl.read(bytes.get_string_from_utf8()), message)
-	_check(name + ": allowed", MarlMessages.problem_of(message.duplicate(true)), "")
+	var bytes := _MarlControlMessages.to_text(message).to_utf8_buffer()
+	_check(name + ": read", _MarlControlMessages.read(bytes.get_string_from_utf8()), message)
+	_check(name + ": allowed", _MarlMessageValidator.problem_of(message.duplicate(true)), "")
 	var unnoticed: PackedInt32Array = []
 	for place in bytes.size():
 		var mutated := bytes.duplicate()
 		mutated[place] ^= 1
-		if MarlControl.read(mutated.get_string_from_utf8()) == message:
+		if _MarlControlMessages.read(mutated.get_string_from_utf8()) == message:
 			unnoticed.append(place)
 	_check(name + ": flipped bytes", unnoticed, PackedInt32Array())
 
 
 func _replay_space(name: String, transcript: Dictionary) -> void:
-	var space: Dictionary = MarlControl.from_json(transcript["message"])
+	var space: Dictionary = _MarlControlMessages.from_json(transcript["message"])
 	var values: Dictionary = transcript["values"]
 	_check(name + ": right", MarlSpace.problem_of(space), "")
 	var widths: PackedInt32Array = []
 	var sections: Dictionary = values["sections"]
 	for section: String in ["f64", "i64", "f32", "i32", "u8"]:
 		widths.append(int(sections.get(section, 0) as float))
-	_check(name + ": planned", MarlPlan.of(space).widths, widths)
+	_check(name + ": planned", _MarlSpaceRegistry.layout_of(space).widths, widths)
 	if values["marl_space"] != null:
 		var built := _build(values["marl_space"] as Array)
-		_check(name + ": built", _parsed(MarlControl.to_json(built)), transcript["message"])
+		_check(
+			name + ": built", _parsed(_MarlControlMessages.to_json(built)), transcript["message"]
+		)
 
 
 func _replay_no_space(name: String, transcript: Dictionary) -> void:
 	var number := 0
 	for entry: Array in transcript["messages"]:
-		var space: Dictionary = MarlControl.from_json(entry[1])
+		var space: Dictionary = _MarlControlMessages.from_json(entry[1])
 		var refused := not MarlSpace.problem_of(space).is_empty()
 		_check("%s: %d, %s" % [name, number, JSON.stringify(entry[1])], refused, true)
 		number += 1
@@ -97,7 +108,7 @@ func _replay_step(name: String, transcript: Dictionary) -> void:
 		orders.append(int(order))
 	for next_seed: Variant in given.get("seeds", []):
 		seeds.append(_number(next_seed, "int64") as int)
-	var size := layout.step_size + orders.size() * MarlLayout.ORDER_SIZE
+	var size := layout.step_size + orders.size() * _MarlStepLayout.RESET_ORDER_SIZE
 	_check(name + ": size", size, message.size())
 	_check(name + ": allowed", layout.problem_of_step(message), "")
 	var values: Dictionary = transcript["values"]
@@ -137,7 +148,7 @@ func _replay_frame(name: String, transcript: Dictionary) -> void:
 		Image.FORMAT_RGB8,
 		pixels
 	)
-	var message := MarlReply.encode_frame(int(values["request"] as float), image)
+	var message := _MarlReply.encode_frame(int(values["request"] as float), image)
 	_check(name + ": encoded", message.hex_encode(), _bytes_of(transcript).hex_encode())
 
 
@@ -157,9 +168,9 @@ func _encode_reply(transcript: Dictionary, packed: bool) -> PackedByteArray:
 	return reply.encode(request, frames, marks, next)
 
 
-func _gather(transcript: Dictionary, values: Dictionary, packed: bool) -> MarlReply:
+func _gather(transcript: Dictionary, values: Dictionary, packed: bool) -> _MarlReply:
 	var scene: Dictionary = transcript["scene"]
-	var reply := MarlReply.new()
+	var reply := _MarlReply.new()
 	_soil(reply)
 	for arena in (values["flags"] as Array).size():
 		var agents: Array = scene["agents"]
@@ -167,8 +178,8 @@ func _gather(transcript: Dictionary, values: Dictionary, packed: bool) -> MarlRe
 			var mask_size := int(agents[slot]["action_mask"] as float)
 			var flags := int(values["flags"][arena][slot] as float)
 			var space := _agent_space(transcript, slot, "observation_space")
-			if flags & MarlReply.Flag.OBSERVED == 0:
-				reply.skip_slot(MarlPlan.of(space), mask_size, flags)
+			if flags & _MarlReply._Flag.OBSERVED == 0:
+				reply.skip_slot(_MarlSpaceRegistry.layout_of(space), mask_size, flags)
 				continue
 			# The second part has none.
 			if values.has("rewards"):
@@ -178,14 +189,14 @@ func _gather(transcript: Dictionary, values: Dictionary, packed: bool) -> MarlRe
 				reply.masks.append_array(PackedByteArray(values["masks"][arena][slot] as Array))
 			_append(reply, space, values["observations"][arena][slot], packed)
 		if scene["state_space"] != null:
-			var state_space: Dictionary = MarlControl.from_json(scene["state_space"])
+			var state_space: Dictionary = _MarlControlMessages.from_json(scene["state_space"])
 			_append(reply, state_space, values["state"][arena], packed)
 		reply.infos.append(values["infos"][arena])
 	return reply
 
 
 # Fills and clears the reply, so that zeros left over from before would show.
-func _soil(reply: MarlReply) -> void:
+func _soil(reply: _MarlReply) -> void:
 	for i in 100:
 		reply.rewards.append(-1.0)
 		reply.flags.append(255)
@@ -199,30 +210,30 @@ func _soil(reply: MarlReply) -> void:
 	reply.clear()
 
 
-func _append(reply: MarlReply, space: Dictionary, value: Variant, packed: bool) -> void:
-	var plan := MarlPlan.of(space)
+func _append(reply: _MarlReply, space: Dictionary, value: Variant, packed: bool) -> void:
+	var layout := _MarlSpaceRegistry.layout_of(space)
 	if value == null:
-		reply.observations.skip(plan)
+		reply.observations.skip(layout)
 		return
-	var problem := reply.observations.append(plan, _observation(space, value, packed))
+	var problem := reply.observations.append(layout, _observation(space, value, packed))
 	_refusals.append_array(problem)
 
 
 # What the layout takes from a step request: the request, the actions, the orders and the seeds, or
 # nothing if it refuses.
-func _facts(layout: MarlLayout, message: PackedByteArray) -> Array:
+func _facts(layout: _MarlStepLayout, message: PackedByteArray) -> Array:
 	if not layout.problem_of_step(message).is_empty():
 		return []
 	layout.read_step(message)
 	return [
 		message.decode_u32(4),
 		layout.get_actions(),
-		layout.read_orders(message),
+		layout.read_reset_orders(message),
 		layout.read_seeds(message),
 	]
 
 
-func _unnoticed_flips(layout: MarlLayout, transcript: Dictionary) -> PackedInt32Array:
+func _unnoticed_flips(layout: _MarlStepLayout, transcript: Dictionary) -> PackedInt32Array:
 	var message := _bytes_of(transcript)
 	var expected := _facts(layout, message)
 	var unnoticed: PackedInt32Array = []
@@ -241,7 +252,7 @@ func _unnoticed_flips(layout: MarlLayout, transcript: Dictionary) -> PackedInt32
 	return unnoticed
 
 
-func _unnoticed_swaps(layout: MarlLayout, transcript: Dictionary) -> Array:
+func _unnoticed_swaps(layout: _MarlStepLayout, transcript: Dictionary) -> Array:
 	var parts: Array = transcript["message"]
 	var message := _bytes_of(transcript)
 	var expected := _facts(layout, message)
@@ -257,16 +268,16 @@ func _unnoticed_swaps(layout: MarlLayout, transcript: Dictionary) -> Array:
 	return unnoticed
 
 
-func _layout_of(transcript: Dictionary) -> MarlLayout:
-	var plans: Array[MarlPlan] = []
+func _layout_of(transcript: Dictionary) -> _MarlStepLayout:
+	var layouts: Array[_MarlSpaceLayout] = []
 	var scene: Dictionary = transcript["scene"]
 	for slot in (scene["agents"] as Array).size():
-		plans.append(MarlPlan.of(_agent_space(transcript, slot, "action_space")))
-	return MarlLayout.new(int(scene["arenas"] as float), plans)
+		layouts.append(_MarlSpaceRegistry.layout_of(_agent_space(transcript, slot, "action_space")))
+	return _MarlStepLayout.new(int(scene["arenas"] as float), layouts)
 
 
 static func _agent_space(transcript: Dictionary, slot: int, member: String) -> Dictionary:
-	return MarlControl.from_json(transcript["scene"]["agents"][slot][member])
+	return _MarlControlMessages.from_json(transcript["scene"]["agents"][slot][member])
 
 
 static func _bytes_of(transcript: Dictionary) -> PackedByteArray:
@@ -277,7 +288,7 @@ static func _bytes_of(transcript: Dictionary) -> PackedByteArray:
 
 
 static func _build(call: Array) -> Dictionary:
-	var arguments: Array = MarlControl.from_json(call[1])
+	var arguments: Array = _MarlControlMessages.from_json(call[1])
 	match call[0]:
 		"image":
 			var shape: Array = arguments[0] if arguments.size() == 1 else arguments

@@ -2,6 +2,9 @@ extends SceneTree
 ## Asks the addon about infos that would arrive as something else, and prints for each a line of
 ## JSON with its name and what is wrong. Run by tests/test_infos.py in a project with the addon.
 
+const _MarlControlMessages := preload("res://addons/godot_marl/protocol/marl_control_messages.gd")
+const _MarlInfoValidator := preload("res://addons/godot_marl/protocol/marl_info_validator.gd")
+
 
 func _initialize() -> void:
 	var node := Node.new()
@@ -30,13 +33,15 @@ func _initialize() -> void:
 		"dictionary ring": _ring_of_dictionaries(),
 	}
 	for name: String in values:
-		var problem := MarlInfos.problem_of(values[name] as Dictionary, "cart_0", "get_info()")
+		var problem := _MarlInfoValidator.problem_of(
+			values[name] as Dictionary, "cart_0", "get_info()"
+		)
 		var members: Variant = problem.to_dictionary() if problem else null
-		print(MarlControl.to_text({"name": name, "problem": members}))
+		print(_MarlControlMessages.to_text({"name": name, "problem": members}))
 	node.free()
 
 
-# Ends the program after the first frame, whatever became of _initialize.
+# Ends the program after the first frame, even if _initialize failed.
 func _process(_delta: float) -> bool:
 	return true
 

@@ -1,5 +1,5 @@
 extends "res://check_agent.gd"
-## Draws from the generator that belongs to everyone.
+## Draws from the global generator.
 
 
 func get_observation() -> Array:

@@ -1,6 +1,6 @@
 extends Node
 ## An agent with an action mask, which forbids one of three actions, another one in each step. It
-## observes which, and tells in its info when it was
+## observes which, and says in its info when it was
 ## disobeyed. How long its episode lasts depends on its seed.
 
 var _step := 0

@@ -66,7 +66,7 @@ func get_reward() -> Variant:
 func is_done() -> Variant:
 	_done.resize(rules.size())
 	for i in rules.size():
-		# Who has ended may change its mind, or say what is no flag.
+		# An agent that has ended may answer something else, even a value that is no flag.
 		_done[i] = 2 * (i % 2) if _has_ended[i] else int(rules[i].is_done())
 	for i in rules.size():
 		if rules[i].is_done():

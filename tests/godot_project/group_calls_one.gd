@@ -1,5 +1,5 @@
 extends Node
-## The ordinary agent beside the groups of group_calls.gd. It tells their calls.
+## The ordinary agent beside the groups of group_calls.gd. Its info lists their calls.
 
 const Calls := preload("res://group_calls_root.gd")
 

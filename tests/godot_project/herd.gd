@@ -8,7 +8,7 @@ const MaskedSheep := preload("res://masked_sheep.gd")
 
 ## How many sheep there are at the beginning of an episode.
 @export var at_first := 2
-## How many may come later; 0 declares nobody.
+## How many may join later; 0 declares none.
 @export var most := 3
 ## Whether the sheep have an action mask, and whether the declaration says so.
 @export var masked := false

@@ -1,5 +1,5 @@
 extends "res://herd.gd"
-## A herd that declares who may come.
+## A herd that declares the agents that may join.
 
 
 func get_possible_agents() -> Dictionary:

@@ -1,5 +1,5 @@
 extends "res://player.gd"
-## A player whose person answers 2 when asked for the third time in a turn.
+## A player whose person decides on 2 in the third frame of a turn.
 
 var _asked := 0
 var _asked_out_of_turn := 0

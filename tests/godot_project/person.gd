@@ -1,6 +1,6 @@
 extends Node
 ## An agent whose person says, call by call, what the root's option "answers" holds as GDScript
-## values; the last of them again and again. Its info tells what came of it.
+## values; the last of them again and again. Its info has the results.
 
 const People := preload("res://people.gd")
 

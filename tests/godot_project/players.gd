@@ -4,12 +4,12 @@ extends Node
 
 ## Whose turn it is, move by move.
 @export var order: PackedInt32Array = [0, 1, 2, 2, 0, 1]
-## A player who drops out, and after which move.
+## A player that drops out, and after which move.
 @export var drop_out := -1
 @export var drop_after := 0
 ## How many frames pass between two turns.
 @export var pause_frames := 0
-## A wrong scene: two players at once, or nobody.
+## A wrong scene: two players at once, or none.
 @export var fault := ""
 
 var move := 0

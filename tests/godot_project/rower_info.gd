@@ -1,5 +1,5 @@
 extends "res://rower_plain.gd"
-## Tells something in its info, now and then.
+## Has an info in some steps.
 
 
 func get_info() -> Dictionary:

@@ -1,5 +1,5 @@
 extends "res://rower_plain.gd"
-## Sees a picture.
+## Observes an image.
 
 
 func get_observation() -> Variant:

@@ -1,6 +1,6 @@
 extends Node
 ## An agent with some luck of its own, which ends after some steps or is cut off. The other
-## rower_*.gd are this one with another form of what it sees, or with more to tell.
+## rower_*.gd are this one with observations of another form, or with more answers.
 
 var place := 0.0
 var steps := 0

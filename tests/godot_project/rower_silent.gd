@@ -1,5 +1,5 @@
 extends "res://rower_plain.gd"
-## Has infos, but says nothing in them: it is asked on the long way.
+## Has empty infos, so that it takes the slow path.
 
 
 func get_info() -> Dictionary:

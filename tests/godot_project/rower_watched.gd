@@ -1,5 +1,5 @@
 extends "res://rower_faulty.gd"
-## The same with an info that says nothing, so that it is asked on the long way.
+## The same with an empty info, so that it takes the slow path.
 
 
 func get_info() -> Dictionary:

@@ -1,6 +1,6 @@
 extends "res://walker.gd"
 ## A walker whose person types digits. They are collected where Godot delivers input, here or in
-## the root, or the keyboard is looked at when the bridge asks.
+## the root, or the keyboard is read when the bridge calls.
 
 @export_enum("input", "key", "unhandled", "root", "polling") var way := "input"
 

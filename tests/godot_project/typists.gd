@@ -1,5 +1,5 @@
 extends Node
-## The root of typists.tscn. It hears the keys of the agent "Root", which is further down.
+## The root of typists.tscn. It gets the keys of the agent "Root", which is further down.
 
 const Typist := preload("res://typist.gd")
 

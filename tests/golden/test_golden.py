@@ -16,16 +16,18 @@ import pytest
 import wire_reference as reference
 from gymnasium import spaces
 
-from godot_marl import errors, protocol
-from godot_marl.addon import install_addon
-from godot_marl.codec import Layout, Reply, decode_frame
+from godot_marl import errors
+from godot_marl.assets.install import install_addon
 from godot_marl.engine import Engine
-from godot_marl.plans import SECTION_DTYPES
-from godot_marl.protocol import Configuration, SceneDescription, Session
-from godot_marl.spaces import from_wire, to_wire
+from godot_marl.protocol import messages
+from godot_marl.protocol.codec import MessageCodec, Reply, decode_image
+from godot_marl.protocol.messages import Configuration, SceneDescription
+from godot_marl.protocol.session import Session
+from godot_marl.protocol.space_layout import SECTION_DTYPES
+from godot_marl.protocol.spaces import from_wire, to_wire
 
 HERE = Path(__file__).parent
-GOLDEN = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted((HERE / "golden").glob("*.json"))}
+GOLDEN = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(HERE.glob("*.json"))}
 CLAUSES = ["2.1", "2.2", "2.3", "2.4", "2.5", "2.6", "2.7", "3.1", "3.2", "3.3", "3.4", "3.5", "3.6"]
 CLAUSES += ["4.1", "4.2", "4.3", "5.1", "5.2", "5.4", "6.1", "6.2", "6.3", "6.4", "6.5", "7.1"]
 
@@ -53,9 +55,9 @@ def message_of(case: Case) -> bytes:
     return b"".join(bytes.fromhex(part) for _, part in case["message"])
 
 
-def layout_of(case: Case) -> Layout:
+def layout_of(case: Case) -> MessageCodec:
     scene = case["scene"]
-    return Layout(
+    return MessageCodec(
         scene["arenas"],
         [from_wire(agent["action_space"]) for agent in scene["agents"]],
         [from_wire(agent["observation_space"]) for agent in scene["agents"]],
@@ -136,7 +138,7 @@ def encode_control(case: Case, monkeypatch: pytest.MonkeyPatch) -> str:
     """The text that Python sends for the values of a golden file."""
     values = dict(case["values"])
     if case["message"]["type"] == "configure":
-        monkeypatch.setattr(protocol, "__version__", values.pop("package_version"))
+        monkeypatch.setattr(messages, "__version__", values.pop("package_version"))
         for option in ("action_space", "observation_space"):
             given = values[option]
             if given is not None:
@@ -157,7 +159,7 @@ def encode_control(case: Case, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @of_kind("control", sender="python")
-def test_python_sends_the_control_message(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_encodes_the_control_message(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     case = GOLDEN[name]
     assert json.loads(encode_control(case, monkeypatch)) == case["message"]
 
@@ -194,7 +196,7 @@ def expected_control(case: Case) -> dict[str, Any]:
 
 
 @of_kind("control", sender="game")
-def test_python_reads_the_control_message(name: str) -> None:
+def test_python_decodes_the_control_message(name: str) -> None:
     case = GOLDEN[name]
     read = read_control(json.dumps(case["message"]), case["message"]["type"])
     expected = expected_control(case)
@@ -202,7 +204,7 @@ def test_python_reads_the_control_message(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["2.1-hello", "2.3-scene", "2.7-error", "2.7-script-error"])
-def test_python_notices_any_flipped_byte_of_a_control_message(name: str) -> None:
+def test_python_detects_any_flipped_byte_of_a_control_message(name: str) -> None:
     message, unread = GOLDEN[name]["message"], GOLDEN[name].get("unread", [])
     kept = {key: value for key, value in message.items() if key not in unread}
     text = json.dumps(kept, ensure_ascii=False).encode()
@@ -218,13 +220,13 @@ def test_python_notices_any_flipped_byte_of_a_control_message(name: str) -> None
 
 
 @of_kind("space")
-def test_python_reads_the_space(name: str) -> None:
+def test_python_decodes_the_space(name: str) -> None:
     case = GOLDEN[name]
     assert from_wire(case["message"]) == gym_space(case["values"]["gymnasium"])
 
 
 @of_kind("space")
-def test_python_writes_the_space(name: str) -> None:
+def test_python_encodes_the_space(name: str) -> None:
     case = GOLDEN[name]
     assert from_wire(json.loads(json.dumps(to_wire(gym_space(case["values"]["gymnasium"]))))) == from_wire(
         case["message"]
@@ -233,7 +235,7 @@ def test_python_writes_the_space(name: str) -> None:
 
 
 @pytest.mark.parametrize("message", [message for _, message in GOLDEN["3-malformed"]["messages"]], ids=json.dumps)
-def test_python_refuses_what_is_no_space(message: Case) -> None:
+def test_python_rejects_a_malformed_space(message: Case) -> None:
     with pytest.raises(errors.InvalidSpaceError):
         from_wire(message)
 
@@ -242,22 +244,22 @@ def test_python_refuses_what_is_no_space(message: Case) -> None:
 
 
 @of_kind("step")
-def test_python_sends_the_step_request(name: str) -> None:
+def test_python_encodes_the_step_request(name: str) -> None:
     case, values = GOLDEN[name], GOLDEN[name]["values"]
-    layout = layout_of(case)
+    codec = layout_of(case)
     if "orders" in values:
-        assert encode_rows(layout, case).hex() == message_of(case).hex()
+        assert encode_rows(codec, case).hex() == message_of(case).hex()
         return
     action_spaces = [from_wire(agent["action_space"]) for agent in case["scene"]["agents"]]
     actions = [
         {slot: to_space(action_spaces[slot], action) for slot, action in enumerate(arena) if action is not None}
         for arena in values["actions"]
     ]
-    assert layout.encode_step(values["request"], actions).hex() == message_of(case).hex()
-    assert layout.step_size == len(message_of(case))
+    assert codec.encode_step(values["request"], actions).hex() == message_of(case).hex()
+    assert codec.step_size == len(message_of(case))
 
 
-def encode_rows(layout: Layout, case: Case) -> bytes:
+def encode_rows(codec: MessageCodec, case: Case) -> bytes:
     """The step request for the values of a golden file that has orders."""
     values, agents = case["values"], case["scene"]["agents"]
     sections = reference.empty_sections()
@@ -266,16 +268,16 @@ def encode_rows(layout: Layout, case: Case) -> bytes:
             value = action if action is None or isinstance(action, list) else [action]
             reference.put(agent["action_space"], value, sections)
     blocks = {name: np.array(part, SECTION_DTYPES[name]) for name, part in sections.items() if part}
-    marks = np.array([[action is not None for action in arena] for arena in values["actions"]], np.uint8)
+    action_present = np.array([[action is not None for action in arena] for arena in values["actions"]], np.uint8)
     seeds = np.array(numbers(values["seeds"]), np.int64)
-    return layout.encode_rows(values["request"], blocks, marks, np.array(values["orders"], np.uint8), seeds)
+    return codec.encode_rows(values["request"], blocks, action_present, np.array(values["orders"], np.uint8), seeds)
 
 
 @of_kind("reply")
-def test_python_reads_the_reply(name: str) -> None:
+def test_python_decodes_the_reply(name: str) -> None:
     case, values = GOLDEN[name], GOLDEN[name]["values"]
-    layout = layout_of(case)
-    reply = layout.decode_reply(message_of(case))
+    codec = layout_of(case)
+    reply = codec.decode_reply(message_of(case))
     assert (reply.request, reply.frames) == (values["request"], values["frames"])
     assert reply.rewards.tolist() == values["rewards"]
     assert list(reply.reset) == values.get("reset", [])
@@ -291,7 +293,7 @@ def test_python_reads_the_reply(name: str) -> None:
 
 def assert_part(case: Case, reply: Reply, values: Case) -> None:
     """One of the two parts of a reply is what the values say."""
-    layout = layout_of(case)
+    codec = layout_of(case)
     assert reply.flags.tolist() == values["flags"]
     assert reply.infos == values["infos"]
     for arena in range(len(values["flags"])):
@@ -299,19 +301,19 @@ def assert_part(case: Case, reply: Reply, values: Case) -> None:
             observation = values["observations"][arena][slot]
             if observation is not None:
                 space = from_wire(agent["observation_space"])
-                assert_same(space, layout.observation(reply, arena, slot), observation)
-            mask = layout.mask(reply, arena, slot)
+                assert_same(space, codec.observation(reply, arena, slot), observation)
+            mask = codec.mask(reply, arena, slot)
             expected = values["masks"][arena][slot] or [0] * agent["action_mask"]
             assert ([] if mask is None else mask.tolist()) == expected
         if values["state"] is not None and values["state"][arena] is not None:
             space = from_wire(case["scene"]["state_space"])
-            assert_same(space, layout.state(reply, arena), values["state"][arena])
+            assert_same(space, codec.state(reply, arena), values["state"][arena])
 
 
 @of_kind("frame")
-def test_python_reads_the_frame(name: str) -> None:
+def test_python_decodes_the_frame(name: str) -> None:
     case = GOLDEN[name]
-    request, frame = decode_frame(message_of(case))
+    request, frame = decode_image(message_of(case))
     assert request == case["values"]["request"]
     assert frame.dtype == np.uint8
     assert frame.tolist() == case["values"]["pixels"]
@@ -321,7 +323,7 @@ def facts(case: Case, message: bytes) -> object:
     """All that Python takes from a message of the game, to compare bit by bit; None if it refuses the message."""
     try:
         if case["kind"] == "frame":
-            request, frame = decode_frame(message)
+            request, frame = decode_image(message)
             return request, frame.shape, frame.tobytes()
         return reply_facts(layout_of(case).decode_reply(message))
     except errors.ProtocolError:
@@ -345,7 +347,7 @@ def fixed_parts(case: Case) -> list[bytes]:
 
 
 @of_kind("reply", "frame")
-def test_python_notices_any_flipped_byte_of_a_binary_message(name: str) -> None:
+def test_python_detects_any_flipped_byte_of_a_binary_message(name: str) -> None:
     case = GOLDEN[name]
     message = message_of(case)
     expected = facts(case, message)
@@ -357,7 +359,7 @@ def test_python_notices_any_flipped_byte_of_a_binary_message(name: str) -> None:
 
 
 @of_kind("reply", "frame")
-def test_python_notices_any_two_swapped_parts_of_a_binary_message(name: str) -> None:
+def test_python_detects_any_two_swapped_parts_of_a_binary_message(name: str) -> None:
     case = GOLDEN[name]
     parts = [bytes.fromhex(part) for _, part in case["message"]]
     expected = facts(case, b"".join(parts))
@@ -369,7 +371,7 @@ def test_python_notices_any_two_swapped_parts_of_a_binary_message(name: str) -> 
 
 
 @of_kind("reply", "frame")
-def test_python_refuses_a_message_that_is_cut_short_or_goes_on(name: str) -> None:
+def test_python_rejects_a_message_that_is_too_short_or_too_long(name: str) -> None:
     case = GOLDEN[name]
     message = message_of(case)
     assert all(facts(case, message[:size]) is None for size in range(len(message)))
@@ -396,13 +398,13 @@ def godot_results(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> d
     """For each check by the addon its name and what is wrong, an empty text if nothing is."""
     project = tmp_path_factory.mktemp("golden-project")
     (project / "project.godot").write_text(PROJECT)
-    script = HERE / "gdscript" / "golden.gd"
+    script = HERE.parent / "gdscript" / "golden.gd"
     (project / script.name).write_bytes(script.read_bytes())
     install_addon(project)
     godot = [str(engine.path), "--headless", "--path", str(project)]
     run_engine([*godot, "--import"])
     # Iterations after which the engine ends in any case.
-    output = run_engine([*godot, "--quit-after", "100", "--script", script.name, "--", str(HERE / "golden")])
+    output = run_engine([*godot, "--quit-after", "100", "--script", script.name, "--", str(HERE)])
     assert "SCRIPT ERROR" not in output, output
     results = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     assert results, output
@@ -429,7 +431,7 @@ def test_the_addon_agrees_with_the_transcript(name: str, godot_results: dict[str
 
 @pytest.mark.godot
 @of_kind("step")
-def test_the_addon_notices_every_flipped_byte_and_swapped_part_of_a_step(
+def test_the_addon_detects_every_flipped_byte_and_swapped_part_of_a_step(
     name: str, godot_results: dict[str, str]
 ) -> None:
     assert godot_results[f"{name}: flipped bytes"] == ""

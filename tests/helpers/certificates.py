@@ -1,4 +1,4 @@
-"""Test certificates, made for the occasion by an authority that nobody else trusts."""
+"""Test certificates, of an authority that only the tests trust."""
 
 from __future__ import annotations
 

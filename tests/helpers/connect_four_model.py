@@ -108,7 +108,7 @@ def random_game(rng: np.random.Generator) -> Model:
 
 @functools.cache
 def all_kinds_of_games() -> tuple[dict[frozenset[Hole], list[int]], list[list[int]]]:
-    """For each line a game that is won with it and no other, and games that nobody wins."""
+    """For each line a game that is won with it and no other, and games without a winner."""
     rng = np.random.default_rng(4)
     won: dict[frozenset[Hole], list[int]] = {}
     drawn: list[list[int]] = []

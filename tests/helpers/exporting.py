@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from godot_marl.cache import cache_dir
+from godot_marl.assets.cache import cache_dir
 from godot_marl.engine import Engine, Progress
 from godot_marl.engine._debian import DebianProvider, prepare_apt
 

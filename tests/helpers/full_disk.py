@@ -1,4 +1,4 @@
-"""A disk that is full, as far as this process and what it starts can tell."""
+"""A disk that is full for this process and its child processes."""
 
 from __future__ import annotations
 

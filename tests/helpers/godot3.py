@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium import spaces
 from stable_baselines3 import PPO
 
-PROJECT = Path(__file__).parent / "project"
+PROJECT = Path(__file__).parents[1] / "godot3_project"
 # For each scene: the spaces of its agent.
 SPACES: dict[str, dict[str, spaces.Space[Any]]] = {
     "point": {"action_space": spaces.Discrete(2), "observation_space": spaces.Box(-np.inf, np.inf, (4,))},

@@ -1,4 +1,4 @@
-"""A Python that survives Ctrl-C: it is told when to be interrupted, tries, says how that ended, and goes on.
+"""A Python that survives Ctrl-C: it gets the line of its next interrupt, tries, reports the result, and goes on.
 
 Its input are lines of JSON, one for each attempt: what to do, and after how many lines of our code, or seconds, to be
 interrupted, and perhaps how soon once more. It answers each with a line of JSON.
@@ -21,8 +21,8 @@ from typing import Any
 
 import godot_marl
 from godot_marl.engine._process import run
+from godot_marl.game.process import GameProcess
 from godot_marl.parallel import GodotParallelEnv
-from godot_marl.process import GameProcess
 
 OURS = os.path.dirname(godot_marl.__file__) + os.sep
 # Where a start or an end is waited for, and where a program is started.

@@ -16,6 +16,8 @@ from typing import Any
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
 
+from godot_marl.version import __version__
+
 BOX = {"type": "box", "shape": [2], "dtype": "float32", "low": "-inf", "high": "inf"}
 DISCRETE = {"type": "discrete", "n": 2, "start": 0}
 OBSERVED, TERMINATED = 1, 2
@@ -37,7 +39,8 @@ def main(fault: str) -> None:
         max_size=None,
         close_timeout=0.1,
     ) as link:
-        say(link, type="hello", protocol=1, addon_version="0.1.0", engine="none", debug=True, scene="res://walker.tscn")
+        about = {"addon_version": __version__, "engine": "none", "debug": True, "scene": "res://walker.tscn"}
+        say(link, type="hello", protocol=1, **about)
         arenas = json.loads(link.recv())["arenas"]
         agent = {"name": "walker_0", "path": "/root/Walker", "policy": "default", "action_mask": 0}
         agent |= {"observation_space": BOX, "action_space": DISCRETE}

@@ -52,7 +52,7 @@ def places_of(value: Any) -> list[tuple[Any, Any]]:
     return found
 
 
-def mutate_tree(tape: Tape, message: Any, strangers: Sequence[Any]) -> None:
+def mutate_tree(tape: Tape, message: Any, others: Sequence[Any]) -> None:
     """Change a member of a JSON object, in its place."""
     places = places_of(message)
     if not places:
@@ -73,10 +73,10 @@ def mutate_tree(tape: Tape, message: Any, strangers: Sequence[Any]) -> None:
             else:
                 container.insert(key, copy.deepcopy(container[key]))
         case 5:
-            container[key] = copy.deepcopy(tape.one_of(strangers))
+            container[key] = copy.deepcopy(tape.one_of(others))
 
 
-def mutate_bytes(tape: Tape, data: bytes, strangers: Sequence[bytes]) -> bytes:
+def mutate_bytes(tape: Tape, data: bytes, others: Sequence[bytes]) -> bytes:
     """Change some bytes."""
     place = tape.below(len(data) + 1)
     end = min(len(data), place + 1 + tape.below(16))
@@ -91,7 +91,7 @@ def mutate_bytes(tape: Tape, data: bytes, strangers: Sequence[bytes]) -> bytes:
         lambda: before + bytes([tape.below(256)]) + part + after,
         lambda: before + tape.one_of(ODD_BYTES) + after[: max(0, len(after) - 7)],
         lambda: word(tape, data),
-        lambda: before + tape.one_of(strangers)[place:],
+        lambda: before + tape.one_of(others)[place:],
         lambda: bytes([tape.below(256) for _ in range(len(part))]),
         lambda: before + bytes([tape.one_of([0, 1, 3, 5, 9, 18, 33, 64, 255])]) + part[1:] + after,
     ]
@@ -104,14 +104,14 @@ def word(tape: Tape, data: bytes) -> bytes:
     return data[:place] + struct.pack("<I", tape.one_of(ODD_WORDS)) + data[place + 4 :]
 
 
-def mutated_text(tape: Tape, message: Any, strangers: Sequence[Any]) -> str:
+def mutated_text(tape: Tape, message: Any, others: Sequence[Any]) -> str:
     """A control message that is almost right; some lone surrogates stand for bytes that are no UTF-8."""
     kind = tape.below(16)
     if kind == 0:
         return tape.one_of(['{"type":', "[" * 5000, '{"a":' * 3000, "", "\ufeff{}", "null", '"hello"', "NaN", "\0"])
     message = copy.deepcopy(message)
     for _ in range(tape.below(4) if kind < 12 else 0):
-        mutate_tree(tape, message, strangers)
+        mutate_tree(tape, message, others)
     text = json.dumps(message, ensure_ascii=bool(tape.below(2)))
     if kind == 13:
         # A member twice, with another value.
@@ -122,7 +122,7 @@ def mutated_text(tape: Tape, message: Any, strangers: Sequence[Any]) -> str:
     return text
 
 
-def mutated_bytes(tape: Tape, message: bytes, strangers: Sequence[bytes]) -> bytes:
+def mutated_bytes(tape: Tape, message: bytes, others: Sequence[bytes]) -> bytes:
     for _ in range(tape.below(4)):
-        message = mutate_bytes(tape, message, strangers)
+        message = mutate_bytes(tape, message, others)
     return message

@@ -37,7 +37,7 @@ def marked(mark: str) -> dict[str, list[int]]:
 
 
 def _kind_of(command: str) -> str:
-    for kind, sign in (("supervisor", "_supervisor.py"), ("display", "Xvfb"), ("game", "--fixed-fps")):
+    for kind, sign in (("supervisor", "_supervisor_main.py"), ("display", "Xvfb"), ("game", "--fixed-fps")):
         if sign in command:
             return kind
     return "other"
@@ -66,7 +66,7 @@ def end_of(process: subprocess.Popen[Any], seconds: float) -> tuple[int, str, in
     assert process.stdout is not None
     killer = threading.Timer(seconds, process.kill)
     killer.start()
-    # What the system counts at the end begins with the memory of whoever started the program.
+    # What the system counts at the end begins with the memory of the parent process.
     is_over, peaks = threading.Event(), [0]
     watcher = threading.Thread(target=_watch_memory, args=(process.pid, is_over, peaks))
     watcher.start()

@@ -51,7 +51,7 @@ class Site:
 
 
 def zipped(files: Mapping[str, str | bytes], mode: int = 0o755) -> bytes:
-    """A zip archive of these files; a mode of 0 says nothing about who may execute them."""
+    """A zip archive of these files; a mode of 0 means no mode."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from godot_marl.engine import Engine, Progress, install_engine
+from godot_marl.engine import Engine, Progress, _download, install_engine
 from godot_marl.engine._official import OfficialProvider
 from godot_marl.errors import EngineInstallError, GodotMarlError
 
@@ -37,3 +38,14 @@ def failure(kind: type[GodotMarlError] = EngineInstallError, **options: Any) -> 
 
 def files(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def install_from(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let this test install from a web server alone; returns the folder of the engine in its cache."""
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    monkeypatch.delenv("GODOT_MARL_ENGINE", raising=False)
+    monkeypatch.setenv("GODOT_MARL_ENGINE_URL", url)
+    monkeypatch.setenv("GODOT_MARL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(_download, "_PAUSES", (0.0, 0.0))
+    return tmp_path / "cache" / "engine"

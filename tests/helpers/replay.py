@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from godot_marl.parallel import GodotParallelEnv
-from godot_marl.rows import map_batch, row_of
+from godot_marl.vector.batch_layout import map_batch, row_of
 
 SEED = 40
 

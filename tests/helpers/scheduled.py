@@ -47,7 +47,7 @@ class Scheduled(ParallelEnv):
         return {agent: self._observe(agent) for agent in self.agents}, {agent: {"seed": seed} for agent in self.agents}
 
     def step(self, actions: dict[str, Any]) -> Any:
-        assert list(actions) == self.agents  # no action of anybody else, and none is missing
+        assert list(actions) == self.agents  # no action of another agent, and none is missing
         self.now += 1
         present = [*self.agents, *(agent for agent, (birth, _, _) in self._lives.items() if birth == self.now)]
         ended = dict.fromkeys(present, FLAGS["live"])

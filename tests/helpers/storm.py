@@ -1,4 +1,4 @@
-"""Strangers, many at once, at an address where Python waits for a game or has one already."""
+"""Many foreign connections at once, to an address where Python waits for a game or has one already."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MOST = 150
 
 
 class Storm:
-    """Strangers who come again and again, until the end of the block.
+    """Foreign clients that connect repeatedly, until the end of the block.
 
     Attributes:
         came: How many were let to connect, by kind.
@@ -46,7 +46,7 @@ class Storm:
         self.refused = 0
         self._port = port
         self._is_over = threading.Event()
-        self._strangers: list[tuple[str, socket.socket]] = []
+        self._clients: list[tuple[str, socket.socket]] = []
         self._thread = threading.Thread(target=self._rage)
 
     def __enter__(self) -> Storm:
@@ -58,8 +58,8 @@ class Storm:
     ) -> None:
         self._is_over.set()
         self._thread.join()
-        for _, stranger in self._strangers:
-            stranger.close()
+        for _, client in self._clients:
+            client.close()
 
     def wait_for_one(self) -> None:
         """Let the storm go on for a moment."""
@@ -70,32 +70,32 @@ class Storm:
         rng = random.Random(1)  # noqa: S311 - nothing secret
         while not self._is_over.wait(0.002):
             self._come(rng.choice(kinds))
-            for kind, stranger in self._strangers:
+            for kind, client in self._clients:
                 if kind == "slow":
                     with contextlib.suppress(OSError):
-                        stranger.send(b"G")
+                        client.send(b"G")
 
     def _come(self, kind: str) -> None:
-        stranger = socket.socket()
-        stranger.settimeout(0.2)
+        client = socket.socket()
+        client.settimeout(0.2)
         try:
-            stranger.connect(("127.0.0.1", self._port))
+            client.connect(("127.0.0.1", self._port))
         except ConnectionRefusedError:
             self.refused += 1
-            stranger.close()
+            client.close()
             return
         except OSError:
-            stranger.close()
+            client.close()
             return
         self.came[kind] += 1
         with contextlib.suppress(OSError):
-            stranger.settimeout(0.02)
-            stranger.sendall(NOISES[kind])
+            client.settimeout(0.02)
+            client.sendall(NOISES[kind])
         if kind == "reset":
-            stranger.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         if kind in ("reset", "port scan"):
-            stranger.close()
+            client.close()
             return
-        self._strangers.append((kind, stranger))
-        if len(self._strangers) > _MOST:
-            self._strangers.pop(0)[1].close()
+        self._clients.append((kind, client))
+        if len(self._clients) > _MOST:
+            self._clients.pop(0)[1].close()

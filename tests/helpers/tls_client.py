@@ -19,7 +19,7 @@ from websockets.uri import parse_uri
 
 
 class TlsClient:
-    """A client that has been let in.
+    """A client that has been accepted.
 
     Args:
         url: Where to connect.

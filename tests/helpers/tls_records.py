@@ -12,7 +12,7 @@ from mutations import Tape, mutate_bytes
 T = TypeVar("T")
 
 # An alert, the beginning of a hello, a record of more than any may have, one of an older version, and no TLS at all.
-STRANGERS = [
+OTHER_MESSAGES = [
     b"\x15\x03\x03\x00\x02\x02\x28",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(32),
     b"\x17\x03\x03\xff\xff" + bytes(300),
@@ -43,13 +43,13 @@ class Striking:
             return data, False
         records = records_in(data)
         changes: list[Callable[[], bytes]] = [
-            lambda: mutate_bytes(self._tape, data, STRANGERS),
-            lambda: self._tape.one_of(STRANGERS),
+            lambda: mutate_bytes(self._tape, data, OTHER_MESSAGES),
+            lambda: self._tape.one_of(OTHER_MESSAGES),
             lambda: data[: self._tape.below(len(data))],
             lambda: b"".join(record * (1 + (i == self._tape.below(len(records)))) for i, record in enumerate(records)),
             lambda: b"".join(reversed(records)) if len(records) > 1 else data + data,
             lambda: flipped(self._tape, data),
-            lambda: self._tape.one_of(STRANGERS) + data,
+            lambda: self._tape.one_of(OTHER_MESSAGES) + data,
             lambda: b"".join(bytes([self._tape.below(256)]) for _ in range(1000)),
         ]
         changed = self._tape.one_of(changes)()

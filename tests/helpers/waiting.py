@@ -1,4 +1,4 @@
-"""A Python that waits for a game, and those who come, over real sockets on the loopback interface."""
+"""A Python that waits for a game, and its clients, over real sockets on the loopback interface."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from websockets.sync.client import ClientConnection, connect
 
-from godot_marl.link import Link
-from godot_marl.listener import Listener
+from godot_marl.transport.connection import Connection
+from godot_marl.transport.listener import Listener
 
 V1 = "godot-marl.v1"
 UPGRADE = (
     "GET / HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: {V1}\r\n\r\n"
 )
-TOKEN = "a secret"  # noqa: S105 - of no use to anybody
+TLS_NEEDED = "This port speaks TLS: use wss:// instead of ws://"
+TOKEN = "a secret"  # noqa: S105 - a test's own
 
 
 def soon(seconds: float = 10.0) -> float:
@@ -37,15 +38,15 @@ class Waiting:
         self.listener = listener
         self.url = listener.url
         self._pool = pool
-        self._links: list[Link] = []
+        self._links: list[Connection] = []
         self._clients = contextlib.ExitStack()
 
-    def accept(self, seconds: float = 10.0, check: Callable[[], None] = no_check) -> Future[Link]:
+    def accept(self, seconds: float = 10.0, check: Callable[[], None] = no_check) -> Future[Connection]:
         future = self._pool.submit(self.listener.accept, soon(seconds), check)
         future.add_done_callback(self._keep)
         return future
 
-    def _keep(self, future: Future[Link]) -> None:
+    def _keep(self, future: Future[Connection]) -> None:
         if future.exception() is None:
             self._links.append(future.result())
 
@@ -54,16 +55,16 @@ class Waiting:
         given = {"subprotocols": [V1], "compression": None, "proxy": None, "close_timeout": 0.1, **options}
         return self._clients.enter_context(connect(self.url, **given))
 
-    def pair(self) -> tuple[Link, ClientConnection]:
+    def pair(self) -> tuple[Connection, ClientConnection]:
         future = self.accept()
         client = self.client()
         return future.result(10), client
 
     def raw(self) -> socket.socket:
-        """A stranger's plain socket."""
-        stranger = socket.create_connection((self.listener.host, self.listener.port), timeout=10)
-        self._clients.callback(stranger.close)
-        return stranger
+        """The plain socket of a client."""
+        client = socket.create_connection((self.listener.host, self.listener.port), timeout=10)
+        self._clients.callback(client.close)
+        return client
 
     def close(self) -> None:
         for link in self._links:

@@ -167,7 +167,7 @@ def read_number(number: Any, dtype: str) -> float:
 
 
 def read_request(text: str) -> dict[str, Any]:
-    """A configure, reset or render message (2.2, 2.4, 2.5), or another type with whatever members."""
+    """A configure, reset or render message (2.2, 2.4, 2.5), or another type with any members."""
     message = read_object(text)
     kind = member(message, "type", str)
     if kind == "configure":
@@ -205,7 +205,7 @@ def read_request(text: str) -> dict[str, Any]:
 
 
 def put_exact(options: dict[str, Any], pair: Any) -> None:
-    """A number with its bits, in the place of that which JSON told (2.4)."""
+    """A number with its bits, in the place of the number in the JSON (2.4)."""
     check(type(pair) is list and len(pair) == 2)
     path, digits = pair
     check(type(path) is list and path and type(digits) is str and re.fullmatch("[0-9a-f]{16}", digits))
@@ -235,12 +235,17 @@ def read_step(message: bytes, arenas: int, spaces: Sequence[Space]) -> dict[str,
                 if own == section:
                     numbers = struct.unpack(f"<{size}{FORMATS[section]}", data.take(size * SIZES[section]))
                     places[place] = struct.pack(f"<{size}{'d' if section in ('f64', 'f32') else 'q'}", *numbers)
-    marks = data.take(len(values))
-    orders = data.take(arenas if flags else 0)
-    seeds = struct.unpack(f"<{len(orders)}q", data.take(8 * len(orders)))
-    check(not data.rest and set(marks) <= {0, 1} and set(orders) <= {0, 1, 2} and all(seed >= 0 for seed in seeds))
-    actions = [b"".join(places) if mark else None for places, mark in zip(values, marks, strict=True)]
-    return {"request": request, "actions": actions, "orders": list(orders), "seeds": list(seeds)}
+    action_present = data.take(len(values))
+    reset_orders = data.take(arenas if flags else 0)
+    seeds = struct.unpack(f"<{len(reset_orders)}q", data.take(8 * len(reset_orders)))
+    check(
+        not data.rest
+        and set(action_present) <= {0, 1}
+        and set(reset_orders) <= {0, 1, 2}
+        and all(seed >= 0 for seed in seeds)
+    )
+    actions = [b"".join(places) if mark else None for places, mark in zip(values, action_present, strict=True)]
+    return {"request": request, "actions": actions, "orders": list(reset_orders), "seeds": list(seeds)}
 
 
 # -- Binary messages ---------------------------------------------------------------------------------------------------
@@ -312,9 +317,9 @@ def read_reply(message: bytes, scene: Scene, request: int, asked: str) -> dict[s
     if asked == "reset":
         check(not any(struct.unpack(f"<{len(rewards) // 8}d", rewards)), "rewards")
     if flags:
-        marks = data.take(scene.arenas)
-        check(set(marks) <= {0, 1}, "marks")
-        facts["reset"] = [arena for arena, mark in enumerate(marks) if mark]
+        action_present = data.take(scene.arenas)
+        check(set(action_present) <= {0, 1}, "marks")
+        facts["reset"] = [arena for arena, mark in enumerate(action_present) if mark]
         check(asked == "rows" or not facts["reset"])
         if facts["reset"]:
             facts["next"] = read_part(data, scene, len(facts["reset"]), FIRST)

@@ -89,13 +89,13 @@ def decode_step(message: bytes, arenas: int, spaces: Sequence[Space]) -> tuple[i
     begin = 8
     sections: dict[str, Iterator[Any]] = {}
     for section in FORMATS:
-        layout = struct.Struct(f"<{arenas * len(widths[section])}{FORMATS[section]}")
-        sections[section] = iter(layout.unpack_from(message, begin))
-        begin += layout.size
-    marks = message[begin:]
-    assert len(marks) == arenas * len(spaces)
+        codec = struct.Struct(f"<{arenas * len(widths[section])}{FORMATS[section]}")
+        sections[section] = iter(codec.unpack_from(message, begin))
+        begin += codec.size
+    action_present = message[begin:]
+    assert len(action_present) == arenas * len(spaces)
     actions = [[take(space, sections) for space in spaces] for _ in range(arenas)]
-    for place, mark in enumerate(marks):
+    for place, mark in enumerate(action_present):
         assert mark in (0, 1)
         if not mark:
             actions[place // len(spaces)][place % len(spaces)] = None
@@ -106,8 +106,8 @@ def decode_orders(message: bytes, arenas: int, spaces: Sequence[Space]) -> tuple
     """A step request with orders (5.4): the same without them, for `decode_step`; the orders, and the seeds."""
     assert message[:4] == b"\x01\x01\x00\x00"
     size = len(message) - 9 * arenas
-    orders, seeds = message[size : size + arenas], message[size + arenas :]
-    return b"\x01\x00" + message[2:size], list(orders), list(struct.unpack(f"<{arenas}q", seeds))
+    reset_orders, seeds = message[size : size + arenas], message[size + arenas :]
+    return b"\x01\x00" + message[2:size], list(reset_orders), list(struct.unpack(f"<{arenas}q", seeds))
 
 
 def encode_reply(

@@ -62,12 +62,12 @@ def frame(**actions: int) -> list[str]:
 
 
 def calls_of(infos: dict[str, dict[str, Any]]) -> list[str]:
-    """All calls since the game began. The infos share one list, which is written out when all have been asked."""
+    """All calls since the game began. The infos share one list, which is written out after the calls of all agents."""
     calls: list[str] = next(iter(infos.values()))["calls"]
     return calls
 
 
-def test_discovery_asks_for_nothing_but_spaces_names_and_the_shape_of_an_observation_without_space(
+def test_discovery_calls_only_the_methods_of_spaces_and_names_and_one_observation_without_space(
     make: MakeEnv,
 ) -> None:
     env = make("calls")
@@ -75,14 +75,14 @@ def test_discovery_asks_for_nothing_but_spaces_names_and_the_shape_of_an_observa
     assert calls_of(infos)[: len(DISCOVERY)] == DISCOVERY
 
 
-def test_reset_calls_the_arena_then_the_agents_then_takes_the_first_observation(make: MakeEnv) -> None:
+def test_reset_calls_the_arena_then_the_agents_then_gets_the_first_observation(make: MakeEnv) -> None:
     env = make("calls")
     _, infos = env.reset(seed=1)
     # No frame passes before the first step: no _physics_process, no physics.
     assert calls_of(infos) == DISCOVERY + RESET
 
 
-def test_step_applies_the_action_in_each_frame_and_asks_once_after_the_last(make: MakeEnv) -> None:
+def test_step_applies_the_action_in_each_frame_and_observes_once_after_the_last(make: MakeEnv) -> None:
     env = make("calls")
     env.reset(seed=1)
     *_, infos = env.step({"all": 2, "few_0": 1})
@@ -90,7 +90,7 @@ def test_step_applies_the_action_in_each_frame_and_asks_once_after_the_last(make
     assert calls_of(infos) == DISCOVERY + RESET + step
 
 
-def test_finished_agent_gets_no_action_and_is_not_asked_until_reset(make: MakeEnv) -> None:
+def test_finished_agent_gets_no_calls_until_reset(make: MakeEnv) -> None:
     env = make("calls")
     env.reset(seed=1)
     both = {"all": 2, "few_0": 0}
@@ -118,7 +118,7 @@ def test_last_observation_is_taken_before_any_reset_code(make: MakeEnv) -> None:
     assert env.reset()[0]["walker_0"].tolist() == [0.0]
 
 
-def test_step_without_live_agent_reaches_nobody(make: MakeEnv) -> None:
+def test_step_without_live_agents_calls_no_agent(make: MakeEnv) -> None:
     env = make("walker")
     env.reset(seed=1)
     for _ in range(5):

@@ -38,7 +38,7 @@ class Twins:
             self._patch.setenv("CROWD", json.dumps(crowd))
             env = form(self.scenes, scene="crowd.tscn", **options)
             self._made.append(env)
-            # The parallel form starts the game when it is asked for something.
+            # The parallel form starts the game at its first call.
             assert getattr(env, "possible_agents", True)
             pair.append(env)
         return pair
@@ -116,18 +116,18 @@ def play_vector(pair: list[GodotVectorEnv], steps: int = 60) -> int:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_parallel_group_is_what_its_agents_are_as_nodes(twins: Twins, kind: str) -> None:
+def test_parallel_group_equals_its_agents_as_nodes(twins: Twins, kind: str) -> None:
     living = play_parallel(twins.make(godot_marl.parallel_env, kind=kind))
     assert len(living) > 2
 
 
 @pytest.mark.parametrize("options", [{"checks": False}, {"step_length": 3}, {"exact_reset": True}, {"beside": True}])
-def test_parallel_group_is_what_its_agents_are_as_nodes_with(twins: Twins, options: dict[str, Any]) -> None:
+def test_parallel_group_equals_its_agents_as_nodes_with(twins: Twins, options: dict[str, Any]) -> None:
     play_parallel(twins.make(godot_marl.parallel_env, kind="plain", **options))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_vector_group_is_what_its_agents_are_as_nodes(twins: Twins, kind: str) -> None:
+def test_vector_group_equals_its_agents_as_nodes(twins: Twins, kind: str) -> None:
     ended = play_vector(twins.make(godot_marl.vector_env, kind=kind, copies=3))
     assert ended > 3 * AGENTS or kind == "bare"
 
@@ -144,7 +144,7 @@ def test_vector_group_is_what_its_agents_are_as_nodes(twins: Twins, kind: str) -
         {"max_episode_steps": 5},
     ],
 )
-def test_vector_group_is_what_its_agents_are_as_nodes_with(twins: Twins, options: dict[str, Any]) -> None:
+def test_vector_group_equals_its_agents_as_nodes_with(twins: Twins, options: dict[str, Any]) -> None:
     for kind in ("plain", "float64"):
         assert play_vector(twins.make(godot_marl.vector_env, kind=kind, **{"copies": 3, **options}))
 
@@ -188,12 +188,15 @@ WRONG = [
     ),
     ({"is_turn": True}, ["/root/Wrong/Ants.is_turn()", "no such method beside get_agent_count()"]),
     ({"person": True}, ["/root/Wrong/Ants.get_human_action()", "no such method beside get_agent_count()"]),
-    ({"birth": True}, ["A node that answers for many agents came later.", "where: /root/Wrong/Bees.get_agent_count()"]),
+    (
+        {"birth": True},
+        ["A node that answers for many agents joined later.", "where: /root/Wrong/Bees.get_agent_count()"],
+    ),
 ]
 
 
 @pytest.mark.parametrize(("wrong", "texts"), WRONG, ids=[json.dumps(wrong) for wrong, _ in WRONG])
-def test_group_that_answers_wrongly_is_told_what_and_where(
+def test_wrong_answer_of_a_group_is_an_error_with_its_place(
     make: Any, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any], texts: list[str]
 ) -> None:
     monkeypatch.setenv("WRONG", json.dumps(wrong))
@@ -232,7 +235,7 @@ def test_agent_of_a_group_is_not_played_by_a_person(make: Any, display: str, mon
 # -- Names, seeds, and the calls ---------------------------------------------------------------------------------------
 
 
-def test_groups_of_one_name_count_on_and_have_seeds_of_their_own(make: Any) -> None:
+def test_groups_of_one_name_number_their_agents_in_sequence_and_have_different_seeds(make: Any) -> None:
     env = make("group_calls")
     _, infos = env.reset(seed=3)
     assert env.possible_agents == ["ant_0", "ant_1", "ant_2", "ant_3", "ant_4"]
@@ -263,12 +266,12 @@ def test_methods_of_a_group_are_called_once_for_all_its_agents(make: Any) -> Non
     note(env.step(dict.fromkeys(env.agents, 1))[-1])
     assert calls[3] == [*["apply_action([0, 1])", "_physics_process"] * 2, *answers]
     assert env.agents == ["ant_2", "ant_3", "ant_4"]
-    # Nothing of it is asked any more; the ordinary agent tells the calls.
+    # The freed group gets no calls; the info of the ordinary agent lists the calls.
     note(env.step(dict.fromkeys(env.agents, 1))[-1])
     assert calls[4] == ["_physics_process"] * 2
 
 
-def test_group_that_leaves_takes_its_living_agents_with_it(make: Any) -> None:
+def test_freed_group_terminates_its_live_agents(make: Any) -> None:
     env = make("group_calls")
     env.reset(seed=1, options={"end_at": [1, 9], "leave_at": 3})
     env.step(dict.fromkeys(env.agents, 1))

@@ -1,4 +1,4 @@
-"""Several environments made at the same moment: each plays its own game, and nobody another's."""
+"""Several environments made at the same moment: each plays its own game."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import godot_marl
-from godot_marl.addon import install_addon
+from godot_marl.assets.install import install_addon
 from godot_marl.parallel import GodotParallelEnv
 
 pytestmark = pytest.mark.godot

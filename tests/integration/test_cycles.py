@@ -13,7 +13,7 @@ import pytest
 from processes import becomes_true
 
 import godot_marl
-from godot_marl.cache import cache_dir
+from godot_marl.assets.cache import cache_dir
 from godot_marl.engine import Engine
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import io
 import json
 import os
@@ -19,11 +18,10 @@ from by_hand import free_port
 from pages import ROOT, blocks, table_rows
 from pyvirtualdisplay.display import Display
 
-from godot_marl.addon import install_addon
+from godot_marl.assets.install import install_addon
+from godot_marl.assets.paths import example_names
 from godot_marl.engine import Engine
-from godot_marl.gymgodot.env import GymGodotServerEnv
-from godot_marl.project import Project
-from godot_marl.resources import example_names
+from godot_marl.game.project import Project
 
 pytestmark = pytest.mark.godot
 
@@ -87,53 +85,12 @@ def test_python_of_a_scene_readme_makes_the_agents_that_it_names(name: str) -> N
             assert env.agents == env.possible_agents
 
 
-# Gymnasium's order of an environment's page.
-SECTIONS = [
-    "Description",
-    "Action Space",
-    "Observation Space",
-    "State Space",
-    "Rewards",
-    "Starting State",
-    "Episode End",
-    "Arguments",
-    "Scripted Players",
-    "Speed",
-    "Training",
-    "By hand",
-    "Version History",
-]
-# What one scene alone has.
-MORE_SECTIONS = {"cartpole": {"Several Carts"}}
-
-
-@pytest.mark.parametrize("name", example_names())
-def test_scene_readmes_have_the_same_sections_in_the_same_order(name: str) -> None:
-    text = (ROOT / "envs" / name / "README.md").read_text(encoding="utf-8")
-    found = re.findall(r"^## (.+)$", text, re.MULTILINE)
-    assert [section for section in found if section not in MORE_SECTIONS.get(name, ())] == SECTIONS
-
-
 @pytest.mark.parametrize("number", [0, 1])
 def test_fast_training_python(number: int) -> None:
     names: dict[str, Any] = {}
     exec(blocks("docs/speed.md", "python")[number], names)  # noqa: S102 - our own page
     assert names["env"].num_envs == 4
     assert number == 0 or names["model"].num_timesteps == 256
-
-
-def test_from_gymgodot_names_every_argument() -> None:
-    text = (ROOT / "docs" / "from-gymgodot.md").read_text(encoding="utf-8")
-    arguments = list(inspect.signature(GymGodotServerEnv).parameters)
-    assert [name for name in arguments if f"`{name}`" not in text] == []
-
-
-def test_readme_names_every_option() -> None:
-    from godot_marl.options import Options
-
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    missing = [name for name in Options.__dataclass_fields__ if f"`{name}`" not in text]
-    assert missing == []
 
 
 def test_remote_page_from_the_certificate_to_a_game_that_plays(
@@ -218,13 +175,13 @@ def follow(followed: Followed) -> None:
                 path.write_text(f"{path.read_text()}\n\n{code}" if added else code)
 
 
-# Whoever is first follows the whole guide.
+# The first of these tests follows the whole guide.
 @pytest.mark.timeout(300)
 def test_guide_from_an_empty_scene_to_the_end(guide: Followed) -> None:
     assert guide.printed == guide.promised
 
 
-# Whoever is first follows the whole guide.
+# The first of these tests follows the whole guide.
 @pytest.mark.timeout(300)
 def test_scene_of_the_guide_is_a_normal_game_without_its_bridge(engine: Engine, guide: Followed) -> None:
     scene = (guide.game / "meadow.tscn").read_text()
@@ -240,7 +197,7 @@ def test_scene_of_the_guide_is_a_normal_game_without_its_bridge(engine: Engine, 
     assert not re.search("error|warning|godot-marl", done.stdout, re.IGNORECASE), done.stdout
 
 
-# Whoever is first follows the whole guide.
+# The first of these tests follows the whole guide.
 @pytest.mark.timeout(300)
 def test_scripts_of_the_guide_are_formatted(guide: Followed) -> None:
     scripts = [str(path) for path in guide.game.glob("*.gd")]
@@ -248,28 +205,3 @@ def test_scripts_of_the_guide_are_formatted(guide: Followed) -> None:
     for tool in (["gdformat", "--check"], ["gdlint"]):
         done = subprocess.run([Path(sys.executable).with_name(tool[0]), *tool[1:], *scripts], capture_output=True)
         assert done.returncode == 0, done.stderr
-
-
-def test_guide_quotes_messages_that_exist() -> None:
-    table = (ROOT / GUIDE).read_text(encoding="utf-8").partition("## 15. ")[2]
-    messages = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
-    assert len(messages) == 17
-    sources = [*(ROOT / "godot_marl").rglob("*.py"), *(ROOT / "godot_addon").rglob("*.gd")]
-    text = "".join(path.read_text(encoding="utf-8") for path in sources)
-    assert [message for message in messages if message not in text] == []
-
-
-def test_every_promise_names_tests_that_exist() -> None:
-    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
-    sources = {path: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py")}
-    functions = set(re.findall(r"^def (test_\w+)\(", "\n".join(sources.values()), re.MULTILINE))
-    named = set(re.findall(r"`(test_\w+)`", page))
-    assert named
-    assert named <= functions
-    for file in re.findall(r"`(tests/\S+\.py)`", page):
-        assert (ROOT / file) in sources, file
-    for table in re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE):
-        _, _, *rows = table.splitlines()
-        for row in rows:
-            test = row.rstrip("| ").rpartition("|")[2]
-            assert "test_" in test or "tests/" in test or test.strip().startswith("the same"), row

@@ -45,7 +45,7 @@ def step(env: GodotParallelEnv) -> Step:
 # -- One thing at a time -----------------------------------------------------------------------------------------------
 
 
-def test_possible_agents_are_those_at_first_and_those_declared(herd: GodotParallelEnv) -> None:
+def test_possible_agents_are_the_first_and_the_declared_ones(herd: GodotParallelEnv) -> None:
     assert herd.possible_agents == NAMES
     assert set(herd.policies.values()) == {"sheep"}
     assert herd.observation_space("sheep_4") == herd.observation_space("sheep_0")
@@ -53,7 +53,7 @@ def test_possible_agents_are_those_at_first_and_those_declared(herd: GodotParall
     assert herd.agents == NAMES[:2]
 
 
-def test_a_newborn_appears_in_that_steps_dictionaries_with_reward_0(herd: GodotParallelEnv) -> None:
+def test_a_new_agent_appears_in_the_dictionaries_of_its_step_with_reward_0(herd: GodotParallelEnv) -> None:
     begin(herd, [[], [("spawn", 0)]])
     step(herd)
     observations, rewards, terminations, truncations, infos = step(herd)
@@ -68,7 +68,7 @@ def test_a_newborn_appears_in_that_steps_dictionaries_with_reward_0(herd: GodotP
 
 
 @pytest.mark.parametrize("way", ["free", "take"])
-def test_one_that_leaves_is_terminated_with_its_last_observation(herd: GodotParallelEnv, way: str) -> None:
+def test_an_agent_that_leaves_is_terminated_with_its_last_observation(herd: GodotParallelEnv, way: str) -> None:
     begin(herd, [[], [(way, 0)]])
     before = step(herd)[0]["sheep_0"]
     observations, rewards, terminations, truncations, infos = step(herd)
@@ -78,14 +78,14 @@ def test_one_that_leaves_is_terminated_with_its_last_observation(herd: GodotPara
     assert herd.agents == ["sheep_1"]
 
 
-def test_one_leaves_while_another_joins(herd: GodotParallelEnv) -> None:
+def test_an_agent_leaves_while_another_joins(herd: GodotParallelEnv) -> None:
     begin(herd, [[("free", 1), ("spawn", 0)]])
     _, _, terminations, _, _ = step(herd)
     assert terminations == {"sheep_0": False, "sheep_1": True, "sheep_2": False}
     assert herd.agents == ["sheep_0", "sheep_2"]
 
 
-def test_one_that_comes_back_takes_a_new_slot_until_the_reset(herd: GodotParallelEnv) -> None:
+def test_an_agent_that_returns_takes_a_new_slot_until_the_reset(herd: GodotParallelEnv) -> None:
     begin(herd, [[("take", 0)], [("back", 0)]])
     step(herd)
     observations, *_ = step(herd)
@@ -105,7 +105,9 @@ def test_one_that_comes_back_takes_a_new_slot_until_the_reset(herd: GodotParalle
         [("spawn", 0), ("free", 2)],
     ],
 )
-def test_what_changes_nobodys_presence_changes_nothing(herd: GodotParallelEnv, happenings: list[Happening]) -> None:
+def test_changes_of_nodes_within_a_step_that_keep_all_agents_have_no_effect(
+    herd: GodotParallelEnv, happenings: list[Happening]
+) -> None:
     begin(herd, [happenings])
     _, rewards, terminations, _, _ = step(herd)
     assert terminations == {"sheep_0": False, "sheep_1": False}
@@ -120,27 +122,27 @@ def test_a_new_sheep_under_the_old_name_is_a_new_agent(herd: GodotParallelEnv) -
     assert observations["sheep_2"][0] == 2.0
 
 
-def test_too_many_is_an_error_that_says_so(make: Callable[..., GodotParallelEnv]) -> None:
+def test_more_agents_than_declared_are_an_error(make: Callable[..., GodotParallelEnv]) -> None:
     env = make("herd")
     begin(env, [[("spawn", 0)] * (MOST + 1)])
     with pytest.raises(SceneError) as caught:
         step(env)
-    assert caught.value.what == "More agents of one policy came than were declared."
-    assert caught.value.expected == 'at most 3 agents of the policy "sheep" that come later'
+    assert caught.value.what == "More agents of one policy joined than are declared."
+    assert caught.value.expected == 'at most 3 agents of the policy "sheep" that join later'
     assert "get_possible_agents()" in str(caught.value.remedy)
 
 
-def test_one_that_nobody_declared_is_an_error_that_says_so(make: Callable[..., GodotParallelEnv]) -> None:
+def test_an_undeclared_agent_is_an_error(make: Callable[..., GodotParallelEnv]) -> None:
     env = make("herd_undeclared")
     assert env.possible_agents == NAMES[:2]
     begin(env, [[("spawn", 0)]])
     with pytest.raises(SceneError) as caught:
         step(env)
-    assert caught.value.what == "An agent came that nobody declared."
+    assert caught.value.what == "An agent joined that is not declared."
     assert str(caught.value.where).startswith("/root/Herd/")
 
 
-def test_a_newborn_brings_its_action_mask(make: Callable[..., GodotParallelEnv]) -> None:
+def test_a_new_agent_has_an_action_mask(make: Callable[..., GodotParallelEnv]) -> None:
     env = make("herd_masked")
     begin(env, [[("spawn", 0)], [("spawn", 0)]])
     step(env)
@@ -154,18 +156,18 @@ def test_a_newborn_brings_its_action_mask(make: Callable[..., GodotParallelEnv])
 @pytest.mark.parametrize(
     ("scene", "got"), [("herd_masked_undeclared", "get_action_mask()"), ("herd_mask_missing", "no get_action_mask()")]
 )
-def test_a_newborn_whose_mask_is_declared_otherwise_is_an_error(
+def test_a_new_agent_whose_mask_differs_from_its_declaration_is_an_error(
     scene: str, got: str, make: Callable[..., GodotParallelEnv]
 ) -> None:
     env = make(scene)
     begin(env, [[("spawn", 0)]])
     with pytest.raises(SceneError) as caught:
         step(env)
-    assert caught.value.what == "An agent came whose action mask is declared otherwise."
+    assert caught.value.what == "An agent joined whose action mask is declared differently."
     assert caught.value.got == got
 
 
-def test_a_scene_may_begin_with_nobody(make: Callable[..., GodotParallelEnv]) -> None:
+def test_a_scene_may_begin_without_agents(make: Callable[..., GodotParallelEnv]) -> None:
     env = make("herd_none_at_first")
     assert env.possible_agents == ["sheep_0", "sheep_1", "sheep_2"]
     assert begin(env, []) == {}
@@ -273,7 +275,7 @@ SCHEDULES = st.lists(st.lists(HAPPENINGS, max_size=3), max_size=8)
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(schedule=SCHEDULES)
-def test_random_births_and_deaths_are_as_in_the_model(herd: GodotParallelEnv, schedule: Schedule) -> None:
+def test_random_births_and_deaths_match_the_model(herd: GodotParallelEnv, schedule: Schedule) -> None:
     model = Model(schedule)
     begin(herd, schedule)
     model.begin()

@@ -10,9 +10,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pages import ROOT
 
 import godot_marl
-from godot_marl.addon import install_addon
+from godot_marl.assets.install import install_addon
 from godot_marl.engine import Engine
 from godot_marl.version import __version__
 
@@ -31,7 +32,7 @@ gdscript/warnings/shadowed_variable=2
 
 enabled=PackedStringArray("res://addons/godot_marl/plugin.cfg")
 """
-PROBE = Path(__file__).parent / "editor"
+PROBE = ROOT / "tests" / "editor"
 TROUBLE = re.compile(r"ERROR|WARNING|Parse Error|godot.marl", re.IGNORECASE)
 BRIDGE = '[ext_resource type="Script" path="res://addons/godot_marl/marl_bridge.gd" id="1"]'
 TEMPLATE = Path("script_templates") / "Node" / "marl_agent.gd"
@@ -95,7 +96,7 @@ def test_create_dialog_knows_the_bridge(project: tuple[Path, str]) -> None:
 def test_addon_and_package_have_the_same_version(project: tuple[Path, str]) -> None:
     addon = project[0] / "addons" / "godot_marl"
     assert f'version="{__version__}"' in (addon / "plugin.cfg").read_text()
-    assert f'ADDON_VERSION := "{__version__}"' in (addon / "marl_control.gd").read_text()
+    assert f'ADDON_VERSION := "{__version__}"' in (addon / "protocol" / "marl_control_messages.gd").read_text()
 
 
 # -- Warnings while the scene is edited --------------------------------------------------------------------------------
@@ -105,15 +106,15 @@ def no_agent(where: str) -> str:
     return (
         f"No agent: neither {where} nor any node below it has the five methods apply_action, get_observation, "
         "get_reward, reset, is_done. Attach a script with them to a node (the template MARL Agent of the Attach Script "
-        "dialog has them all), or let arena_root name a node above your agents. If a script makes the agents when the "
+        "dialog has them all), or set arena_root to a node above your agents. If a script makes the agents when the "
         "game starts, ignore this."
     )
 
 
 def half(where: str, count: int, lacking: str) -> str:
     return (
-        f"{where} is no agent yet: it has {count} of the five methods, and lacks {lacking}. Add to its script what is "
-        "missing, or rename the others if it is not meant to be an agent."
+        f"{where} is not an agent yet: it has {count} of the five methods and lacks {lacking}. Add to its script what "
+        "is missing, or rename the others if it is not meant to be an agent."
     )
 
 
@@ -122,8 +123,8 @@ TWO = (
     "their property enabled off."
 )
 LOST = (
-    "arena_root names a node that is not in this scene any more. Let it name the node above your agents, or leave it "
-    "empty: the agents are then looked for in the whole scene."
+    "arena_root is a node that is no longer in this scene. Set it to the node above your agents, or leave it empty to "
+    "search the whole scene for agents."
 )
 NO_STEP = "step_length is 0, and a step lasts at least one frame. Set it to 1 or more."
 
@@ -167,7 +168,7 @@ def test_bridge_shows_warnings_while_the_scene_is_edited(
         python.setblocking(False)
         monkeypatch.setenv("GODOT_MARL_URL", f"ws://127.0.0.1:{python.getsockname()[1]}")
         output = edit(engine, copy)
-        with pytest.raises(BlockingIOError):  # in the editor nobody calls Python
+        with pytest.raises(BlockingIOError):  # in the editor the bridge does not connect
             python.accept()
     shown = [json.loads(line[6:]) for line in output.splitlines() if line.startswith("SHOWN ")]
     assert [(what, texts) for what, _, texts in shown] == SHOWN, output

@@ -10,7 +10,7 @@ from gymnasium import spaces
 from processes import leaves_nothing
 
 from godot_marl import errors
-from godot_marl.observations import ObservationOutOfBoundsWarning
+from godot_marl.core.observation_validation import ObservationOutOfBoundsWarning
 
 pytestmark = [pytest.mark.godot, pytest.mark.usefixtures("mark")]
 
@@ -56,7 +56,7 @@ def no_number(got: str) -> str:
 
 def no_space(method: str, expected: str, got: str) -> str:
     return told(
-        f"Agent answering: {method}() answered no space that crosses the wire.",
+        f"Agent answering: {method}() answered something that is not a space.",
         where=f"{NODE}.{method}()",
         expected=expected,
         got=got,
@@ -70,7 +70,7 @@ def no_name(got: str) -> str:
         where=f"{NODE}.get_agent_name()",
         expected="a String that no other agent of the arena answers",
         got=got,
-        remedy="Answer another name, or leave the method out: the node's name then makes one.",
+        remedy="Answer another name, or remove the method: the agent is then named after its node.",
     )
 
 
@@ -114,7 +114,7 @@ ANSWERS: Answers = {
     "get_reward=nan": (
         OBSERVATION,
         told(
-            "The reward of agent answering is no number.",
+            "The reward of agent answering is not a number.",
             where=f"{NODE}.get_reward()",
             expected="a number",
             got="NaN",
@@ -154,7 +154,7 @@ ANSWERS: Answers = {
             where=f"{NODE}.get_action_mask()",
             expected="a discrete or multi_discrete action space",
             got="a multi_binary",
-            remedy="Take get_action_mask() away, or make the action space a discrete one.",
+            remedy="Remove get_action_mask(), or use a discrete action space.",
         ),
     ),
     "get_agent_name=null at once": (errors.SceneError, no_name(VALUES["null"])),
@@ -166,7 +166,7 @@ ANSWERS: Answers = {
             where=f"{NODE}.get_policy_name()",
             expected="a String that is not empty",
             got="int: 5",
-            remedy="Answer the name of a policy, or leave the method out: the policy is then default.",
+            remedy="Answer the name of a policy, or remove the method: the policy is then default.",
         ),
     ),
     "set_options=null at once": (errors.InvalidOptionError, no_list_of_keys(VALUES["null"])),
@@ -175,7 +175,7 @@ ANSWERS: Answers = {
 
 
 @pytest.mark.parametrize("fault", ANSWERS)
-def test_method_that_answers_something_wrong(
+def test_wrong_answer_of_a_method_is_an_error_with_its_place(
     make: MakeEnv, monkeypatch: pytest.MonkeyPatch, fault: str, mark: str
 ) -> None:
     monkeypatch.setenv("FAULT", fault)
@@ -213,7 +213,7 @@ def test_observation_out_of_bounds_warns_once_and_is_passed_on(make: MakeEnv, mo
             ObservationOutOfBoundsWarning,
             f"{NODE}.get_observation(): the observation of agent answering is outside its space "
             "Box(0.0, 1.0, (2,), float32): 1.5 at [1]. It is passed on unclipped; widen get_observation_space(). "
-            "This is said once for each agent.",
+            "This warning comes once for each agent.",
         )
     ]
     assert observations["answering"]["observation"].tolist() == [0.5, 1.5]

@@ -1,7 +1,8 @@
-"""What a user reads when what is asked for is wrong, word for word, and that the environment can go on after it."""
+"""The text of the errors of wrong arguments, word for word; the environment can go on after each."""
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from godot_marl import errors
 pytestmark = [pytest.mark.godot, pytest.mark.usefixtures("mark")]
 
 
-# -- What is asked for does not exist ----------------------------------------------------------------------------------
+# -- Something that does not exist -------------------------------------------------------------------------------------
 
 
 def test_unknown_project_folder(tmp_path: Path) -> None:
@@ -28,7 +29,7 @@ def test_unknown_project_folder(tmp_path: Path) -> None:
         where=str(tmp_path / "nowhere"),
         expected="a folder with a project.godot, a .pck file, or an exported game",
         got="no such folder",
-        remedy="Give the folder in which your game's project.godot is.",
+        remedy="Give the folder that contains your game's project.godot.",
     )
 
 
@@ -78,7 +79,7 @@ def test_engine_older_than_what_is_needed(scenes: Path, tmp_path: Path) -> None:
         where=f"{old} (the engine= option)",
         expected="Godot 4.5 or newer",
         got="4.2.1.stable.official.b09f793f5",
-        remedy="name an executable of Godot 4.5 or newer, or leave the option out to have one found or installed",
+        remedy="specify an executable of Godot 4.5 or newer, or omit the option to have one found or installed",
     )
 
 
@@ -112,12 +113,18 @@ def test_bad_seed(make: MakeEnv) -> None:
         with pytest.raises(errors.InvalidOptionError) as raised:
             env.reset(seed=seed)
         assert str(raised.value) == told(
-            "The seed is out of range.",
-            where="seed",
+            "A seed cannot be used.",
+            where="reset(seed=...)",
             expected="an integer from 0 to 9223372036854775807",
             got=repr(seed),
         )
     env.reset(seed=np.int64(7))
+
+
+def test_the_gymnasium_form_takes_a_seed_of_numpy(scenes: Path) -> None:
+    with contextlib.closing(godot_marl.GodotEnv(scenes, scene="repeater.tscn", seed=np.int64(3))) as env:
+        assert env.reset(seed=np.int64(7))[1]["seed"] == 7
+        assert env.np_random_seed == 7
 
 
 def test_calls_out_of_order(make: MakeEnv, scenes: Path) -> None:
@@ -129,7 +136,7 @@ def test_calls_out_of_order(make: MakeEnv, scenes: Path) -> None:
         "render() was called before reset().",
         where="render()",
         expected="a call of reset() first",
-        got="none, or the game failed since",
+        got="none, or the game failed after it",
         remedy="Call reset().",
     )
     env.reset(seed=1)
@@ -142,11 +149,11 @@ def test_calls_out_of_order(make: MakeEnv, scenes: Path) -> None:
         where=str(scenes),
         expected="an open environment",
         got="a call after close()",
-        remedy="Make a new one.",
+        remedy="Make a new environment.",
     )
 
 
-def test_wrong_actions_reach_nobody_and_the_episode_goes_on(make: MakeEnv) -> None:
+def test_wrong_actions_reach_no_agent_and_the_episode_goes_on(make: MakeEnv) -> None:
     env = make("team")
     env.reset(seed=1)
     box = np.zeros(2, np.float32)
@@ -189,7 +196,7 @@ def test_wrong_actions_reach_nobody_and_the_episode_goes_on(make: MakeEnv) -> No
         (
             1,
             told(
-                "The actions are no dictionary.",
+                "The actions are not a dictionary.",
                 where="step(actions)",
                 expected="a dictionary from agent name to action",
                 got="int: 1",
@@ -214,7 +221,7 @@ def test_port_in_use(make: MakeEnv) -> None:
         with pytest.raises(errors.AddressInUseError) as raised:
             env.reset()
     assert str(raised.value) == told(
-        "Another program already listens where Python should wait for the game.",
+        "Another program already listens on this address.",
         where=f"127.0.0.1:{port}",
         expected="a free port",
         got=f"[Errno 98] Address already in use (while attempting to bind on address ('127.0.0.1', {port}))",

@@ -14,8 +14,9 @@ from faults import MakeEnv, told
 from processes import leaves_nothing
 
 import godot_marl
-from godot_marl import errors, worker
+from godot_marl import errors
 from godot_marl.engine import Engine
+from godot_marl.game import worker
 
 pytestmark = [pytest.mark.godot, pytest.mark.usefixtures("mark")]
 
@@ -30,7 +31,7 @@ UNUSABLE: dict[str, tuple[type[errors.GodotMarlError], str]] = {
             where="PROJECT (res://disabled_bridge.tscn)",
             expected="an enabled MarlBridge in the scene",
             got="the bridge /root/Arena/MarlBridge is not enabled",
-            remedy="Switch the bridge's property enabled on in the scene.",
+            remedy="Set the bridge's property enabled to true in the scene.",
         ),
     ),
     "two_bridges": (
@@ -40,7 +41,7 @@ UNUSABLE: dict[str, tuple[type[errors.GodotMarlError], str]] = {
             where="PROJECT (res://two_bridges.tscn)",
             expected="a game that runs until the environment is closed",
             got="exit status 1; only one bridge may be enabled, not 2: /root/Arena/MarlBridge, /root/Arena/Second",
-            remedy="See what it printed, and look for quit() in the scene; reset() starts the game again.",
+            remedy="Read its output, and look for quit() in the scene; reset() starts the game again.",
         ),
     ),
     "bad_step_length": (
@@ -50,7 +51,7 @@ UNUSABLE: dict[str, tuple[type[errors.GodotMarlError], str]] = {
             where="PROJECT (res://bad_step_length.tscn)",
             expected="a game that runs until the environment is closed",
             got="exit status 1; step_length of /root/Arena/MarlBridge must be at least 1, not 0",
-            remedy="See what it printed, and look for quit() in the scene; reset() starts the game again.",
+            remedy="Read its output, and look for quit() in the scene; reset() starts the game again.",
         ),
     ),
     "no_agent": (
@@ -60,7 +61,7 @@ UNUSABLE: dict[str, tuple[type[errors.GodotMarlError], str]] = {
             where="/root/Arena",
             expected="at least one node with the methods apply_action, get_observation, get_reward, reset, is_done",
             got="none",
-            remedy="Give a node these five methods, or let the bridge's arena_root point above it.",
+            remedy="Give a node these five methods, or set the bridge's arena_root to a node above it.",
         ),
     ),
     "half_agent": (
@@ -70,7 +71,7 @@ UNUSABLE: dict[str, tuple[type[errors.GodotMarlError], str]] = {
             where="/root/Arena",
             expected="at least one node with the methods apply_action, get_observation, get_reward, reset, is_done",
             got="/root/Arena/Half: This node has 3 of the 5 methods of an agent; it lacks get_reward, is_done.",
-            remedy="Give a node these five methods, or let the bridge's arena_root point above it.",
+            remedy="Give a node these five methods, or set the bridge's arena_root to a node above it.",
         ),
     ),
     "no_action_space": (
@@ -91,7 +92,7 @@ UNUSABLE: dict[str, tuple[type[errors.GodotMarlError], str]] = {
             where="/root/Arena/Bob.get_agent_name()",
             expected="a String that no other agent of the arena answers",
             got='"twin", which is the name of /root/Arena/Ann',
-            remedy="Answer another name, or leave the method out: the node's name then makes one.",
+            remedy="Answer another name, or remove the method: the agent is then named after its node.",
         ),
     ),
     "broken/parse_error": (
@@ -99,7 +100,7 @@ UNUSABLE: dict[str, tuple[type[errors.GodotMarlError], str]] = {
         told(
             'A script of the game failed: Parse Error: Expected ":" after "if" condition.',
             where="res://broken/parse_error.gd:7",
-            remedy="Mend the script.",
+            remedy="Fix the script.",
         ),
     ),
     "broken/parse_error_beside": (
@@ -107,7 +108,7 @@ UNUSABLE: dict[str, tuple[type[errors.GodotMarlError], str]] = {
         told(
             'A script of the game failed: Parse Error: Expected ":" after "if" condition.',
             where="res://broken/parse_error.gd:7",
-            remedy="Mend the script.",
+            remedy="Fix the script.",
         ),
     ),
 }
@@ -124,7 +125,7 @@ def test_scene_that_cannot_be_used(make: MakeEnv, scenes: Path, scene: str, mark
 
 
 @pytest.mark.timeout(60)
-def test_a_script_that_would_have_made_the_bridge_is_told_long_before_the_deadline(make: MakeEnv, mark: str) -> None:
+def test_a_broken_script_of_a_bridge_is_an_error_long_before_the_deadline(make: MakeEnv, mark: str) -> None:
     env = make("broken/parse_error_in_root", start_timeout=100)
     with pytest.raises(errors.ScriptError) as raised:
         env.reset(seed=1)
@@ -142,7 +143,7 @@ def test_scene_without_bridge(make: MakeEnv, scenes: Path, mark: str, monkeypatc
         where=f"{scenes} (res://no_bridge.tscn)",
         expected="an enabled MarlBridge in the scene",
         got="a game that runs and did not connect in 1 s",
-        remedy="Add a MarlBridge node to the scene; `godot-marl addon install PROJECT_FOLDER` brings it.",
+        remedy="Add a MarlBridge node to the scene; `godot-marl addon install PROJECT_FOLDER` installs the addon.",
     )
     assert leaves_nothing(mark)
 
@@ -156,12 +157,12 @@ def test_game_that_never_connects(mark: str) -> None:
         where="sh -c 'echo here I am; sleep 60', which should connect to ws://127.0.0.1:PORT",
         expected="a connection within 0.5 s",
         got="it printed last\n    here I am",
-        remedy="See whether the scene has an enabled MarlBridge; start_timeout= makes the wait longer.",
+        remedy="Check that the scene has an enabled MarlBridge; start_timeout= makes the wait longer.",
     )
     assert leaves_nothing(mark)
 
 
-def test_nobody_starts_the_game() -> None:
+def test_game_by_hand_that_is_never_started() -> None:
     env = godot_marl.parallel_env(port=0, start_timeout=0.3)
     with pytest.raises(errors.GameTimeoutError) as raised:
         env.reset(seed=1)
@@ -170,7 +171,7 @@ def test_nobody_starts_the_game() -> None:
         where="ws://127.0.0.1:PORT",
         expected="a game within 0.3 s",
         got="none",
-        remedy="Start the game while Python waits, with the bridge's address set to this one; "
+        remedy="Start the game while Python waits, with this address in the bridge; "
         "start_timeout= makes the wait longer.",
     )
 
@@ -179,7 +180,7 @@ def test_single_agent_environment_of_a_scene_with_several(scenes: Path, mark: st
     with pytest.raises(errors.SeveralAgentsError) as raised:
         gymnasium.make("godot_marl/Godot-v0", game=scenes, scene="team.tscn")
     assert str(raised.value) == told(
-        "Gymnasium knows one agent, and this scene has several.",
+        "A Gymnasium environment has one agent, and this scene has several.",
         where="runner_0, thrower_0, runner_1",
         expected="1 agent",
         got="3 agents",
@@ -197,7 +198,7 @@ def other_version(scenes: Path, tmp_path: Path, request: pytest.FixtureRequest) 
     constant, ours, theirs = request.param
     project = tmp_path / "game"
     shutil.copytree(scenes, project)
-    control = project / "addons" / "godot_marl" / "marl_control.gd"
+    control = project / "addons" / "godot_marl" / "protocol" / "marl_control_messages.gd"
     source = control.read_text()
     assert source.count(f"const {constant} := {ours}") == 1
     control.write_text(source.replace(f"const {constant} := {ours}", f"const {constant} := {theirs}"))
@@ -218,7 +219,7 @@ HELLO_2 = ("PROTOCOL", "1", "2")
     ],
     indirect=["other_version"],
 )
-def test_addon_of_another_version_is_told_to_both_sides(
+def test_addon_of_another_version_is_an_error_on_both_sides(
     engine: Engine, other_version: Path, got: str, remedy: str
 ) -> None:
     # A game that Python started would be ended before it could print, so this one is started by hand.

@@ -60,7 +60,7 @@ def test_script_that_fails_is_an_error_with_its_place_and_never_a_zero(
     assert str(raised.value) == told(
         f"A script of the game failed: {message}",
         where=f"res://{script}:{line}, in {method}()",
-        remedy="Mend the script.",
+        remedy="Fix the script.",
     )
     assert raised.value.script_errors == (
         {"file": f"res://{script}", "line": line, "function": method, "message": message},

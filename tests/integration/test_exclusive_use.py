@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -16,64 +14,11 @@ from processes import MARK, becomes_true, leaves_nothing, marked, new_mark, sign
 
 import godot_marl
 from godot_marl import errors
+from godot_marl.core.concurrency import ExclusiveUse
 from godot_marl.parallel import GodotParallelEnv
-from godot_marl.turn import Turn
 
 
-def test_whoever_comes_while_it_is_anothers_turn_is_refused_and_the_other_goes_on() -> None:
-    turn = Turn()
-    with ThreadPoolExecutor(1) as other:
-        with turn, pytest.raises(errors.BusyEnvironmentError, match="'ThreadPoolExecutor"):
-            other.submit(turn.__enter__).result(10)
-        other.submit(turn.__enter__).result(10)
-        with pytest.raises(errors.BusyEnvironmentError):
-            turn.__enter__()
-        other.submit(turn.__exit__).result(10)
-    with turn:
-        pass
-
-
-def test_a_copy_is_nobodys() -> None:
-    turn = Turn()
-    with turn:
-        # By the same method as pickling.
-        twin = copy.copy(turn)
-        with ThreadPoolExecutor(1) as other:
-            other.submit(twin.__enter__).result(10)
-
-
-_FORKED = """
-import os, threading
-from godot_marl.turn import Turn
-turn, is_taken, is_over = Turn(), threading.Event(), threading.Event()
-def take():
-    with turn:
-        is_taken.set()
-        is_over.wait(20)
-threading.Thread(target=take).start()
-is_taken.wait(20)
-child = os.fork()
-if child == 0:
-    try:
-        with turn:
-            pass
-        with turn:
-            os._exit(7)
-    finally:
-        os._exit(1)
-print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-is_over.set()
-"""
-
-
-def test_a_forked_child_does_not_wait_for_a_thread_that_only_its_parent_has() -> None:
-    # A newer Python warns of a fork while there are threads.
-    command = [sys.executable, "-W", "ignore", "-c", _FORKED]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert (done.stdout.strip(), done.stderr) == ("7", "")
-
-
-class _GivenAway(Turn):
+class _GivenAway(ExclusiveUse):
     """A turn that another thread takes as soon as it is free."""
 
     def __init__(self, take: Callable[[], object]) -> None:
@@ -88,7 +33,9 @@ class _GivenAway(Turn):
 
 
 @pytest.mark.godot
-def test_a_step_is_one_turn(make: Callable[..., GodotParallelEnv], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_keeps_exclusive_use_until_its_end(
+    make: Callable[..., GodotParallelEnv], monkeypatch: pytest.MonkeyPatch
+) -> None:
     env = make("walker")
     env.reset(seed=1)
     positions = []
@@ -96,13 +43,13 @@ def test_a_step_is_one_turn(make: Callable[..., GodotParallelEnv], monkeypatch: 
     def step() -> None:
         positions.append(env.step({"walker_0": 2})[0]["walker_0"].item())
 
-    monkeypatch.setattr(env._arena, "_turn", _GivenAway(step))
+    monkeypatch.setattr(env._arena, "_exclusive_use", _GivenAway(step))
     step()
     assert positions == [2.0, 1.0]
 
 
 @pytest.mark.godot
-def test_close_in_another_thread_tells_the_one_that_waits_for_a_step(
+def test_close_in_another_thread_is_an_error_for_the_waiting_step(
     make: Callable[..., GodotParallelEnv], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mark = new_mark()
@@ -125,7 +72,7 @@ def test_close_in_another_thread_tells_the_one_that_waits_for_a_step(
 
 @pytest.mark.godot
 @pytest.mark.parametrize("form", ["parallel", "vector"])
-def test_two_threads_that_step_at_the_same_time_are_told_so_and_the_first_gets_its_answer(
+def test_a_second_thread_that_steps_gets_an_error_and_the_first_its_answer(
     make: Callable[..., GodotParallelEnv], scenes: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     mark = new_mark()
@@ -155,22 +102,7 @@ def test_two_threads_that_step_at_the_same_time_are_told_so_and_the_first_gets_i
 
 def _is_waiting(other: ThreadPoolExecutor) -> bool:
     """Whether its thread waits for the game."""
-    import sys
 
     (thread,) = other._threads
     frame = sys._current_frames().get(thread.ident or 0)
     return frame is not None and frame.f_code.co_qualname == "_wait"
-
-
-def test_one_thread_after_the_other_is_welcome() -> None:
-    turn = Turn()
-
-    def take() -> None:
-        with turn:
-            pass
-
-    for _ in range(3):
-        thread = threading.Thread(target=take)
-        thread.start()
-        thread.join()
-        take()

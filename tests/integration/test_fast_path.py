@@ -1,4 +1,4 @@
-"""The quick way to ask agents says and does what the long one does, whatever the agents do."""
+"""The fast path and the slow path give the same results and errors for any answers of the agents."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Fault = dict[str, Any]
 
 
 def play(env: GodotParallelEnv, options: dict[str, Any]) -> tuple[list[Any], str]:
-    """What two episodes brought, without the infos, and the error that ended them."""
+    """The results of two episodes, without the infos, and the error that ended them."""
     brought: list[Any] = []
     try:
         for seed in (1, 2):
@@ -111,7 +111,7 @@ def test_a_wrong_answer_beside_one_that_has_ended_has_the_same_text(both_ways: B
     ("method", "answer"),
     [("get_reward", "null"), ("is_done", "null"), ("get_observation", "[1]"), ("get_observation", "[1, null, 3]")],
 )
-def test_the_first_of_two_wrong_answers_is_told(both_ways: BothWays, method: str, answer: str) -> None:
+def test_the_first_of_two_wrong_answers_is_reported(both_ways: BothWays, method: str, answer: str) -> None:
     first = {"agent": "Rower", "method": "get_observation", "answer": "[1, 2, null]"}
     second = {"agent": "Rower2", "method": method, "answer": answer}
     _, error = both_ways(faults=[first, second])
@@ -133,7 +133,7 @@ def test_the_first_of_two_wrong_answers_is_told(both_ways: BothWays, method: str
     ],
 )
 @pytest.mark.parametrize("early", [False, True])
-def test_an_answer_of_another_form_is_read_as_on_the_long_way(both_ways: BothWays, answer: str, early: bool) -> None:
+def test_an_answer_of_another_type_is_read_as_on_the_slow_path(both_ways: BothWays, answer: str, early: bool) -> None:
     faults = [{"agent": name, "method": "get_observation", "answer": answer} for name in ("Rower2", "Rower3")]
     brought, error = both_ways(faults=faults, early=early)
     assert error == ""
@@ -143,7 +143,7 @@ def test_an_answer_of_another_form_is_read_as_on_the_long_way(both_ways: BothWay
 @pytest.mark.parametrize("what", ["free", "queue", "take"])
 @pytest.mark.parametrize("whom", ["Rower", "Rower3"])
 @pytest.mark.parametrize("method", ["apply_action", "get_observation", "get_reward", "is_done"])
-def test_an_agent_that_another_one_removes_is_gone_on_both_ways(
+def test_an_agent_that_another_one_removes_is_gone_on_both_paths(
     both_ways: BothWays, what: str, whom: str, method: str
 ) -> None:
     fault = {"agent": "Rower2", "method": method, "what": what, "whom": whom}
@@ -152,7 +152,7 @@ def test_an_agent_that_another_one_removes_is_gone_on_both_ways(
     assert sum(1 for step in brought if isinstance(step, tuple) and True in step[2].values()) > 0
 
 
-def test_a_state_is_asked_for_once_a_step_on_both_ways(both_ways: BothWays) -> None:
+def test_a_state_is_read_once_a_step_on_both_paths(both_ways: BothWays) -> None:
     brought, error = both_ways("rows_state")
     assert error == ""
     assert [state.tolist() for state in brought[2:8:2]] == [[-1.0, -2.0], [-1.0, -3.0], [-1.0, -4.0]]
@@ -160,7 +160,7 @@ def test_a_state_is_asked_for_once_a_step_on_both_ways(both_ways: BothWays) -> N
 
 @pytest.mark.parametrize("answer", ['"text"', "[1]", "[1, null]", "[nan, 1]"])
 @pytest.mark.parametrize("agent", ["Rower2", "nobody"])
-def test_a_wrong_state_is_told_after_what_agents_answer(both_ways: BothWays, answer: str, agent: str) -> None:
+def test_a_wrong_state_is_reported_after_the_answers_of_agents(both_ways: BothWays, answer: str, agent: str) -> None:
     faults = [{"agent": agent, "method": "get_observation", "answer": "[1, 2, null]"}]
     _, error = both_ways("rows_state", state=answer, faults=faults)
     method = "get_state()" if agent == "nobody" else "/root/Rows/Rower2.get_observation()"

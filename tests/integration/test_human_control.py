@@ -58,7 +58,7 @@ def printed(env: GodotParallelEnv, text: str) -> bool:
     assert worker is not None
     process = worker._process
     assert process is not None
-    return becomes_true(lambda: text in process.whole_output(), seconds=20.0)
+    return becomes_true(lambda: text in process.all_output(), seconds=20.0)
 
 
 def answering(**answers: list[str]) -> dict[str, Any]:
@@ -68,12 +68,12 @@ def answering(**answers: list[str]) -> dict[str, Any]:
 # -- Asking ------------------------------------------------------------------------------------------------------------
 
 
-def test_person_is_asked_in_each_frame_and_python_is_told_what_was_done_last(make_window: MakeEnv) -> None:
+def test_person_is_asked_in_each_frame_and_python_gets_the_last_action(make_window: MakeEnv) -> None:
     env = make_window(human_agents=["anna_0"])
     env.reset(seed=1, options=answering(Anna=["[1]", "[2]", "[0]", "[2]", "[1]", "[1]"]))
     observations, *_, infos = env.step(ACTIONS)
     assert infos["anna_0"] == {"asked": 3, "applied": ["[1]", "[2]", "[0]"], "human_action": [0]}
-    # The others are played by Python as ever.
+    # Python plays the others as before.
     assert infos["bert_0"] == {"asked": 0, "applied": ["[0]", "[0]", "[0]"]}
     assert (observations["walker_0"].tolist(), infos["walker_0"]) == ([3.0], {})
     *_, infos = env.step(ACTIONS | {"walker_0": 1})
@@ -82,7 +82,7 @@ def test_person_is_asked_in_each_frame_and_python_is_told_what_was_done_last(mak
     assert infos["anna_0"] == {"asked": 0, "applied": [], "seed": 2}
 
 
-def test_step_waits_for_the_first_decision_with_everything_else_at_rest(make_window: MakeEnv) -> None:
+def test_step_waits_for_the_first_decision_while_the_scene_is_paused(make_window: MakeEnv) -> None:
     # 90 frames take longer than the deadline of a step: a person may think.
     env = make_window(human_agents=["anna_0"], step_timeout=1.0)
     env.reset(seed=1, options=answering(Anna=["[]"] * 90 + ["[1]", "[]", "[2]"]))
@@ -110,7 +110,7 @@ def test_only_the_person_whose_turn_it_is_is_asked(scenes: Path, person: Person)
         *_, terminated, _, info = env.last()
         env.step(None if terminated else 0)
         if terminated:
-            # Who moves thinks for two frames; one more passes in the step, in which nobody is asked.
+            # The person thinks for two frames; one more passes in the step, without a call.
             assert info["moves"] == [2, 12, 2, 12]
             assert (info["asked"], info["asked_out_of_turn"]) == (6, 0), agent
     env.close()
@@ -149,7 +149,7 @@ def test_answer_is_applied_as_the_same_action_of_python_is(
 
 
 def leaves(action: Any) -> list[list[Any]]:
-    """The numbers of an action as the info tells them: the members of a tuple are lists themselves."""
+    """The numbers of an action as the info holds them: the members of a tuple are lists themselves."""
     if isinstance(action, tuple):
         return [[leaf.tolist() for leaf in action]]
     return [np.atleast_1d(leaf).tolist() for leaf in (action.values() if isinstance(action, dict) else [action])]
@@ -208,7 +208,7 @@ def test_script_error_while_a_person_thinks_reaches_python(make_window: MakeEnv)
     assert env.step(ACTIONS)[4]["anna_0"]["human_action"] == [1]
 
 
-# -- Who is played -----------------------------------------------------------------------------------------------------
+# -- Which agents a person can play ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_script_error_while_a_person_thinks_reaches_python(make_window: MakeEnv)
         ),
     ],
 )
-def test_who_cannot_be_played_is_an_error_at_the_handshake(
+def test_an_agent_that_a_person_cannot_play_is_an_error_at_the_handshake(
     make_window: MakeEnv, people: list[str], what: str, where: str, expected: str, got: str, remedy: str
 ) -> None:
     env = make_window(human_agents=people)
@@ -296,7 +296,7 @@ def test_game_started_by_hand_ends_when_python_is_interrupted_in_the_wait(engine
         stderr=subprocess.STDOUT,
         text=True,
     ) as game:
-        # No window is asked for: the game is the person's own.
+        # The environment opens no window: the person started the game.
         env = godot_marl.parallel_env(None, port=port, human_agents=["anna_0"])
         env.reset(seed=1)
         output: list[str] = []
@@ -327,7 +327,7 @@ def test_keys_reach_agents_that_wait_for_them(make_window: MakeEnv, person: Pers
         *_, infos = env.step(dict.fromkeys(people, 0))
         person.release(str(digit))
         assert [infos[agent]["human_action"] for agent in people] == [[digit]] * 5
-        # No press is lost, and none is heard twice.
+        # No key press is lost or counted twice.
         assert [infos[agent]["presses"] for agent in people] == [count] * 4 + [0]
 
 
@@ -395,7 +395,7 @@ def test_both_teams_run_where_the_person_steers_them(person: Person) -> None:
         for key in keys:
             person.press(key)
         heard: list[list[int]] = []
-        # Until the game has heard of the keys everybody runs anywhere.
+        # Until the game has got the keys the agents run anywhere.
         while expected not in heard:
             assert len(heard) < 100, (keys, heard)
             if not env.agents:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pages import ROOT
 
 from godot_marl.engine import Engine
 from godot_marl.errors import InvalidObservationError
@@ -20,9 +21,9 @@ MakeEnv = Callable[..., GodotParallelEnv]
 
 pytestmark = pytest.mark.godot
 
-SCRIPT = Path(__file__).parent / "gdscript" / "infos.gd"
+SCRIPT = ROOT / "tests" / "gdscript" / "infos.gd"
 PLAIN = "a number, a text, a bool, null, or an Array or Dictionary of these"
-DEEP = "at most 100 of Array and Dictionary in each other"
+DEEP = "at most 100 Arrays and Dictionaries inside one another"
 KEYS = "keys that are Strings"
 # The place below get_info(), what was expected, and how what was found begins.
 WRONG = {
@@ -68,9 +69,7 @@ def test_every_wrong_info_is_found(problems: dict[str, dict[str, str]]) -> None:
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_what_would_arrive_as_something_else_is_told_with_its_place(
-    problems: dict[str, dict[str, str]], wrong: str
-) -> None:
+def test_an_info_that_json_changes_is_reported_with_its_place(problems: dict[str, dict[str, str]], wrong: str) -> None:
     place, expected, got = WRONG[wrong]
     problem = problems[wrong]
     assert problem["code"] == "info"
@@ -80,7 +79,7 @@ def test_what_would_arrive_as_something_else_is_told_with_its_place(
     assert problem["got"].startswith(got)
 
 
-def test_what_json_can_hold_arrives_as_it_is(make: MakeEnv) -> None:
+def test_json_values_arrive_unchanged(make: MakeEnv) -> None:
     env = make("informer")
     for info in (env.reset(seed=1)[1]["informer_0"], env.step({"informer_0": 1})[4]["informer_0"]):
         info.pop("seed", None)
@@ -106,7 +105,7 @@ def test_what_json_can_hold_arrives_as_it_is(make: MakeEnv) -> None:
 
 
 @pytest.mark.parametrize("at_once", [True, False], ids=["in a reset", "in a step"])
-def test_an_info_that_would_arrive_as_something_else_is_the_scenes_error(
+def test_an_info_that_json_changes_is_an_error_of_the_scene(
     make: MakeEnv, monkeypatch: pytest.MonkeyPatch, at_once: bool
 ) -> None:
     monkeypatch.setenv("FAULT", 'get_info={"hits": [1, Vector2(3, 4)]}' + " at once" * at_once)
@@ -117,7 +116,9 @@ def test_an_info_that_would_arrive_as_something_else_is_the_scenes_error(
     assert error.value.got == "Vector2: (3.0, 4.0)"
 
 
-def test_an_info_of_one_agent_of_a_group_is_told_with_its_name(make: MakeEnv, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_info_in_a_group_is_reported_with_the_agents_name(
+    make: MakeEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
     deep: Any = []
     for _ in range(100):
         deep = [deep]

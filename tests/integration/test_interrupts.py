@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from pages import ROOT
 from processes import MARK, becomes_true, marked, new_mark, signal_all
 
-from godot_marl.addon import install_addon
+from godot_marl.assets.install import install_addon
 
 # The long form takes minutes.
 pytestmark = [
@@ -25,7 +26,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
 ]
 
-PROGRAM = Path(__file__).with_name("interrupting.py")
+PROGRAM = ROOT / "tests" / "helpers" / "interrupting.py"
 
 
 class Survivor:
@@ -97,7 +98,7 @@ def moments(nightly: bool) -> Moments:
 
 
 @pytest.mark.parametrize("do", ["process", "run"])
-def test_a_program_that_is_interrupted_at_any_line_of_its_start_and_end_is_gone(
+def test_an_interrupt_at_any_line_of_start_and_end_leaves_no_process(
     survivor: Survivor, moments: Moments, nightly: bool, do: str
 ) -> None:
     total = survivor.attempt(do=do)["lines"]
@@ -109,7 +110,7 @@ def test_a_program_that_is_interrupted_at_any_line_of_its_start_and_end_is_gone(
 
 
 @pytest.mark.parametrize("do", ["start", "display", "vector"])
-def test_a_game_that_is_interrupted_while_it_starts_is_gone_and_can_be_started_again(
+def test_an_interrupted_start_leaves_no_process_and_can_be_repeated(
     survivor: Survivor, moments: Moments, scenes: Path, nightly: bool, do: str
 ) -> None:
     total = survivor.attempt(do=do, project=str(scenes))["lines"]
@@ -126,7 +127,7 @@ def test_a_game_that_is_interrupted_while_it_starts_is_gone_and_can_be_started_a
             assert survivor.leaves_nothing(again), (moment, again)
 
 
-def test_a_game_that_is_interrupted_while_it_ends_is_gone(
+def test_an_interrupted_close_leaves_no_process(
     survivor: Survivor, moments: Moments, scenes: Path, nightly: bool
 ) -> None:
     within = "Worker.close"
@@ -138,15 +139,13 @@ def test_a_game_that_is_interrupted_while_it_ends_is_gone(
         assert survivor.leaves_nothing(again), (moment, again)
 
 
-def test_a_game_that_does_not_end_by_itself_ends_when_its_close_is_interrupted(
-    survivor: Survivor, scenes: Path
-) -> None:
+def test_an_interrupted_close_ends_a_game_that_ignores_it(survivor: Survivor, scenes: Path) -> None:
     end = survivor.attempt(do="close", project=str(scenes), seconds=0.5, stopped=True)
     assert end["interrupted"]
     assert survivor.leaves_nothing()
 
 
-def test_an_import_that_is_interrupted_leaves_nothing(survivor: Survivor, scenes: Path, tmp_path: Path) -> None:
+def test_an_interrupted_import_leaves_no_process(survivor: Survivor, scenes: Path, tmp_path: Path) -> None:
     project = tmp_path / "fresh"
     project.mkdir()
     for name in ("project.godot", "walker.gd", "walker.tscn"):

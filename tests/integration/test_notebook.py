@@ -50,7 +50,7 @@ class Notebook:
         return str(reply["ename"]) if reply["status"] == "error" else "".join(printed)
 
     def interrupt_in_a_step(self) -> None:
-        """Interrupt the kernel while it waits for its game, which is stopped: between steps the game would live on."""
+        """Interrupt the kernel while it waits for its game, which is stopped: between steps the game would go on."""
         signal_all(marked(self.mark)["game"], signal.SIGSTOP)
         kernel = psutil.Process(self.manager.provisioner.pid)
         assert becomes_true(lambda: kernel.status() == psutil.STATUS_SLEEPING)
@@ -81,8 +81,8 @@ def test_a_cell_that_fails_or_is_interrupted_leaves_an_environment_that_can_be_r
 
 
 @pytest.mark.parametrize("now", [False, True], ids=["ended", "killed"])
-def test_a_kernel_that_ends_takes_its_game_along(notebook: Notebook, now: bool) -> None:
-    # As when somebody restarts the kernel in the middle of a training.
+def test_a_kernel_that_ends_ends_its_game(notebook: Notebook, now: bool) -> None:
+    # As at a restart of the kernel in the middle of a training.
     notebook.client.execute(STEPPING if now else "")
     notebook.manager.shutdown_kernel(now=now)
     assert leaves_nothing(notebook.mark)

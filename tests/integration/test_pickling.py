@@ -63,7 +63,7 @@ def play(env: Any, seed: int) -> list[Any]:
 
 @pytest.mark.parametrize("library", [pickle, cloudpickle], ids=["pickle", "cloudpickle"])
 @pytest.mark.parametrize("form", FORMS)
-def test_copy_plays_a_game_of_its_own_and_agrees(
+def test_copy_plays_its_own_game_with_the_same_results(
     form: str, library: Any, scenes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mark = new_mark()
@@ -88,7 +88,9 @@ def test_copy_plays_a_game_of_its_own_and_agrees(
 
 
 @pytest.mark.parametrize("form", ["parallel", "aec", "turns", "gymnasium", "padded"])
-def test_copy_of_a_game_in_mid_episode_wants_a_reset(form: str, scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copy_of_an_environment_in_mid_episode_needs_a_reset(
+    form: str, scenes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ENDS", "3")
     env = FORMS[form](scenes)
     env.reset(seed=1)
@@ -220,7 +222,7 @@ PROGRAMS = {
 @pytest.mark.parametrize(
     ("program", "context"), [(name, context) for name, (_, contexts) in PROGRAMS.items() for context in contexts]
 )
-def test_children_play_games_of_their_own(program: str, context: str, scenes: Path, tmp_path: Path) -> None:
+def test_child_processes_play_their_own_games(program: str, context: str, scenes: Path, tmp_path: Path) -> None:
     mark = new_mark()
     script = tmp_path / "program.py"
     script.write_text(PROGRAMS[program][0])

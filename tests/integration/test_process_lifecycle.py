@@ -18,8 +18,8 @@ import pytest
 from processes import LIMIT, MARK, again_and_again, becomes_true, leaves_nothing, marked, new_mark, signal_all
 
 from godot_marl import errors
+from godot_marl.game.process import GameProcess
 from godot_marl.parallel import GodotParallelEnv
-from godot_marl.process import GameProcess
 
 pytestmark = [pytest.mark.godot, pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
 
@@ -162,7 +162,7 @@ def test_stopped_game_is_ended_with_killed_python(start: Start, render_mode: str
 
 
 @RENDERING
-def test_killed_supervisor_takes_the_game_along_and_python_hears_of_it(
+def test_killed_supervisor_ends_the_game_and_python_gets_an_error(
     make: MakeEnv, monkeypatch: pytest.MonkeyPatch, render_mode: str
 ) -> None:
     mark = new_mark()
@@ -179,7 +179,7 @@ def test_killed_supervisor_takes_the_game_along_and_python_hears_of_it(
 
 
 @pytest.mark.parametrize(("way", "render_mode"), [("close", "rgb_array"), ("step", "")])
-def test_stopped_supervisor_holds_nobody_up(
+def test_stopped_supervisor_delays_no_call(
     make: MakeEnv, monkeypatch: pytest.MonkeyPatch, way: str, render_mode: str
 ) -> None:
     mark = new_mark()
@@ -216,7 +216,7 @@ def test_lost_display_ends_the_game_at_once_and_the_error_names_it(
     error = raised.value
     assert (
         error.what
-        == "The virtual display of the game ended while Python was waiting for an answer, and the game with it."
+        == "The virtual display of the game ended while Python was waiting for a reply, and the game with it."
     )
     assert re.match(r"the display :\d+ of /.*walker", str(error.where))
     assert error.got == "an Xvfb that ended: ended by the signal SIGKILL"
@@ -232,7 +232,7 @@ def test_game_on_a_virtual_display_ends_in_an_orderly_way(make: MakeEnv, monkeyp
         games.append(GameProcess(*arguments, **options))
         return games[-1]
 
-    monkeypatch.setattr("godot_marl.launcher.GameProcess", start_game)
+    monkeypatch.setattr("godot_marl.game.launch.GameProcess", start_game)
     options: dict[str, Any] = {"render_mode": "rgb_array", "render_size": (64, 48)}
     env = make("walker", **options)
     env.reset(seed=1)
@@ -246,7 +246,7 @@ def test_game_on_a_virtual_display_ends_in_an_orderly_way(make: MakeEnv, monkeyp
     assert (games[1].exit_status, games[1].lost_display) == (3, None)
 
 
-def test_forgotten_environment_ends_its_game(make: MakeEnv, scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreferenced_environment_ends_its_game(make: MakeEnv, scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mark = new_mark()
     monkeypatch.setenv(MARK, mark)
     env = GodotParallelEnv(scenes, scene="walker.tscn")
@@ -316,7 +316,7 @@ print(os.waitstatus_to_exitcode(status))
 """
 
 
-def test_a_forked_child_starts_its_own_game_and_leaves_the_parents_alone(scenes: Path) -> None:
+def test_a_forked_child_starts_its_own_game_and_does_not_touch_the_parents(scenes: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _FORKED, str(scenes)], capture_output=True, text=True, timeout=60, check=True
     )

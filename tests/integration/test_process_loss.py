@@ -24,9 +24,9 @@ def test_endless_loop_ends_with_the_deadline(
     with pytest.raises(errors.GameTimeoutError) as raised:
         play(env)
     assert str(raised.value) == told(
-        "The game did not answer in time; it was ended.",
-        where=f"{scenes} (res://answering.tscn), while Python was waiting for an answer",
-        expected="an answer within 0.5 s",
+        "The game did not reply in time; it was ended.",
+        where=f"{scenes} (res://answering.tscn), while Python was waiting for a reply",
+        expected="a reply within 0.5 s",
         got="it printed nothing",
         remedy="Look for an endless loop in the scene, or give a longer step_timeout=.",
     )
@@ -41,11 +41,11 @@ def test_game_that_quits_itself(make: MakeEnv, scenes: Path, monkeypatch: pytest
     with pytest.raises(errors.GameExitedError) as raised:
         play(env)
     assert str(raised.value) == told(
-        "The game ended while Python was waiting for an answer.",
+        "The game ended while Python was waiting for a reply.",
         where=f"{scenes} (res://answering.tscn)",
         expected="a game that runs until the environment is closed",
         got="exit status 3; it printed nothing",
-        remedy="See what it printed, and look for quit() in the scene; reset() starts the game again.",
+        remedy="Read its output, and look for quit() in the scene; reset() starts the game again.",
     )
     assert raised.value.exit_status == 3
     assert leaves_nothing(mark)
@@ -71,7 +71,7 @@ def test_game_that_is_stopped_ends_with_the_deadline(make: MakeEnv, mark: str) -
     env = make("walker", step_timeout=0.5)
     play(env)
     signal_all(marked(mark)["game"], signal.SIGSTOP)
-    with pytest.raises(errors.GameTimeoutError, match=r"an answer within 0\.5 s") as raised:
+    with pytest.raises(errors.GameTimeoutError, match=r"a reply within 0\.5 s") as raised:
         play(env)
     assert raised.value.output.startswith("Godot Engine")
     assert leaves_nothing(mark)
@@ -97,7 +97,7 @@ def test_game_that_prints_megabytes_goes_on_and_fills_nothing(
     make: MakeEnv, monkeypatch: pytest.MonkeyPatch, mark: str
 ) -> None:
     monkeypatch.setenv("FAULT", "apply_action=print")
-    monkeypatch.setattr("godot_marl.game_log._LARGEST_LOG", 1 << 20)
+    monkeypatch.setattr("godot_marl.game.log._LARGEST_LOG", 1 << 20)
     env = make("answering")
     env.reset(seed=1)
     (game,) = marked(mark)["game"]

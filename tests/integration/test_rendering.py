@@ -1,4 +1,4 @@
-"""Pictures of the real engine, in every form that an environment has."""
+"""Images of the real engine, in every form of an environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from PIL import Image
 
 import godot_marl
 from godot_marl import errors, sb3
-from godot_marl.addon import prepare_example
+from godot_marl.assets.install import prepare_example
 from godot_marl.engine import Engine
 from godot_marl.parallel import GodotParallelEnv
 
@@ -158,7 +158,7 @@ def test_each_arena_of_a_vector_has_its_own_picture(
 
 def test_gymnasium_records_a_video_of_a_vector(scenes: Path, tmp_path: Path) -> None:
     env = godot_marl.vector_env(scenes, scene="lamp.tscn", copies=2, **PICTURES)
-    # Gymnasium tells that the last frame of an episode will be missing where arenas are reset at once.
+    # Gymnasium warns that the last frame of an episode will be missing where arenas are reset at once.
     with pytest.warns(UserWarning, match="same-step"):
         recorded = RecordVectorVideo(env, str(tmp_path / "videos"), video_length=3, disable_logger=True)
     recorded.reset(seed=1)
@@ -179,14 +179,14 @@ def test_one_row_of_stable_baselines3_saves_the_picture_of_its_arena_alone(scene
 
 def test_carts_side_by_side_are_seen_by_their_own_cameras() -> None:
     seen: dict[str, list[np.ndarray[Any, Any]]] = {}
-    for layout in ("separate", "shared"):
-        env = godot_marl.vector_env(prepare_example("cartpole"), copies=2, layout=layout, **PICTURES)
+    for codec in ("separate", "shared"):
+        env = godot_marl.vector_env(prepare_example("cartpole"), copies=2, layout=codec, **PICTURES)
         env.reset(seed=1)
         for _ in range(7):
             env.step(np.array([0, 1]))
         frames = env.render()
         assert frames is not None
-        seen[layout] = [frame.astype(int) for frame in frames]
+        seen[codec] = [frame.astype(int) for frame in frames]
         env.close()
     # Numbers are coarser further out: they are alike, not equal. Both poles lean to their own side.
     for i in range(2):

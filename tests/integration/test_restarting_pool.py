@@ -1,4 +1,4 @@
-"""Workers that die or hang are replaced, and nobody else's rows know of it."""
+"""Workers that end or hang are restarted, and the rows of the others do not change."""
 
 from __future__ import annotations
 
@@ -15,18 +15,16 @@ from typing import Any
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
-from hypothesis import given
-from hypothesis import strategies as st
 from processes import again_and_again, becomes_true, leaves_nothing, marked, signal_all
 from replay import SEED, Replay, Step
 
 import godot_marl
-from godot_marl import errors, restarts, sb3
+from godot_marl import errors
 from godot_marl.envs import cartpole_v0
 from godot_marl.parallel import GodotParallelEnv
-from godot_marl.restarts import RestartLimit
-from godot_marl.rows import map_batch
-from godot_marl.vector import GodotVectorEnv
+from godot_marl.sb3 import vec_env
+from godot_marl.vector import GodotVectorEnv, restarting_pool
+from godot_marl.vector.batch_layout import map_batch
 
 pytestmark = pytest.mark.usefixtures("mark")
 
@@ -40,9 +38,9 @@ STEP_TIMEOUT = 3.0
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers may be lost again soon after they were replaced."""
-    monkeypatch.setattr(restarts, "MOST_IN_VAIN", 1000)
-    monkeypatch.setattr(restarts, "FIRST_WAIT", 0.0)
-    monkeypatch.setattr(restarts, "BURST", 1000)
+    monkeypatch.setattr(restarting_pool, "MAX_FAILED_STARTS", 1000)
+    monkeypatch.setattr(restarting_pool, "FIRST_DELAY", 0.0)
+    monkeypatch.setattr(restarting_pool, "RESTART_BURST", 1000)
 
 
 @pytest.fixture
@@ -88,7 +86,7 @@ class Blow:
 
 @dataclass
 class Run:
-    """What a vector environment whose workers are struck has answered."""
+    """The results of a vector environment whose workers are lost."""
 
     env: GodotVectorEnv
     mark: str
@@ -139,7 +137,7 @@ class Run:
 
 
 def in_time(blows: list[Blow], losses: list[tuple[int, int]]) -> bool:
-    """Whether each blow was told once: in its step, or, where the answer had been sent before, in the next one."""
+    """Whether each blow was reported once: in its step, or, where the answer had been sent before, in the next one."""
     told = [(blow, step) for blow, (step, worker) in zip(blows, losses, strict=True) if blow.worker == worker]
     return len(told) == len(blows) and all(step - blow.step in (0, int(blow.in_step)) for blow, step in told)
 
@@ -158,7 +156,7 @@ CASES: dict[str, tuple[str, str, dict[str, Any] | None, dict[str, Any]]] = {
 @pytest.mark.godot
 @pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("case", CASES)
-def test_rows_of_a_lost_worker_are_cut_off_and_all_others_are_what_they_are_alone(
+def test_rows_of_a_lost_worker_are_truncated_and_all_others_equal_the_arenas_alone(
     vector: MakeVector, make: MakeEnv, monkeypatch: pytest.MonkeyPatch, mark: str, case: str
 ) -> None:
     scene, rows, reset_options, options = CASES[case]
@@ -175,7 +173,7 @@ def test_rows_of_a_lost_worker_are_cut_off_and_all_others_are_what_they_are_alon
 @pytest.mark.godot
 @pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("scene", ["rows", "rows_settled"])
-def test_a_worker_that_hangs_is_replaced_and_the_answer_of_the_other_is_not_lost(
+def test_a_hanging_worker_is_restarted_and_the_answer_of_the_other_is_not_lost(
     vector: MakeVector, make: MakeEnv, monkeypatch: pytest.MonkeyPatch, mark: str, scene: str
 ) -> None:
     monkeypatch.setenv("ROWS", "plain 2")
@@ -189,7 +187,7 @@ def test_a_worker_that_hangs_is_replaced_and_the_answer_of_the_other_is_not_lost
 
 
 class Fate:
-    """Strikes workers at random, none of them again before its loss was told."""
+    """Strikes workers at random, none of them again before its loss was reported."""
 
     def __init__(self, run: Run, seed: int, chance: float) -> None:
         self.run = run
@@ -221,7 +219,7 @@ class Fate:
         ),
     ],
 )
-def test_whatever_happens_to_workers_the_rows_are_what_a_plain_model_says(
+def test_rows_match_a_plain_model_for_random_losses_of_workers(
     vector: MakeVector,
     make: MakeEnv,
     monkeypatch: pytest.MonkeyPatch,
@@ -236,18 +234,18 @@ def test_whatever_happens_to_workers_the_rows_are_what_a_plain_model_says(
     fate = Fate(run, seed, chance=0.04)
     run.play(None, steps, fate.choose)
     assert len(run.losses) >= steps // 30
-    # A blow in the last step may not have been told.
+    # A blow in the last step may not have been reported.
     assert len(fate.blows) - len(run.losses) <= sum(blow.step == steps for blow in fate.blows)
     run.env.close()
     run.compare(make(scene), None)
 
 
-# -- Resets, pictures, the end -----------------------------------------------------------------------------------------
+# -- Resets, images, the end -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.godot
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_worker_that_is_lost_in_a_reset_is_replaced(
+def test_a_worker_that_is_lost_in_a_reset_is_restarted(
     vector: MakeVector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
 ) -> None:
     monkeypatch.setenv("ROWS", "plain 2")
@@ -268,7 +266,7 @@ def test_a_worker_that_is_lost_in_a_reset_is_replaced(
 
 @pytest.mark.godot
 @pytest.mark.parametrize("call", ["begin_step", "begin_reset", "answer"])
-def test_a_worker_that_cannot_be_spoken_to_is_replaced(
+def test_a_worker_with_a_broken_connection_is_restarted(
     vector: MakeVector, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     env = vector("walker", processes=2)
@@ -279,7 +277,7 @@ def test_a_worker_that_cannot_be_spoken_to_is_replaced(
     def fail(*_: object) -> None:
         raise errors.ProtocolError("It sent nonsense.") if call == "answer" else BrokenPipeError
 
-    monkeypatch.setattr(*((worker._session, "receive") if call == "answer" else (worker._link, "send")), fail)
+    monkeypatch.setattr(*((worker._session, "receive") if call == "answer" else (worker._connection, "send")), fail)
     if call == "begin_reset":
         env.reset(seed=1)
     else:
@@ -291,7 +289,7 @@ def test_a_worker_that_cannot_be_spoken_to_is_replaced(
 
 
 @pytest.mark.godot
-def test_a_new_worker_stays_on_the_processor_of_the_old_one(vector: MakeVector, mark: str) -> None:
+def test_a_restarted_worker_stays_on_the_processor_of_the_old_one(vector: MakeVector, mark: str) -> None:
     env = vector("walker", copies=2, processes=2)
     env.reset(seed=1)
     games = games_of(env)
@@ -302,7 +300,7 @@ def test_a_new_worker_stays_on_the_processor_of_the_old_one(vector: MakeVector, 
 
 
 @pytest.mark.godot
-def test_a_worker_that_is_lost_while_it_draws_draws_its_new_game_and_the_next_step_tells(
+def test_a_worker_that_is_lost_in_render_renders_its_new_game_and_the_next_step_reports_it(
     vector: MakeVector, mark: str
 ) -> None:
     env = vector("walker", processes=2, render_mode="rgb_array", render_size=(64, 48), step_timeout=30.0)
@@ -320,7 +318,7 @@ def test_a_worker_that_is_lost_while_it_draws_draws_its_new_game_and_the_next_st
 
 
 @pytest.mark.godot
-def test_closed_in_a_step_whose_worker_was_killed(vector: MakeVector, mark: str) -> None:
+def test_close_in_a_step_whose_worker_was_killed(vector: MakeVector, mark: str) -> None:
     env = vector("walker", processes=2)
     env.reset(seed=1)
     kill(mark, games_of(env)[0])
@@ -332,7 +330,7 @@ def test_closed_in_a_step_whose_worker_was_killed(vector: MakeVector, mark: str)
 
 
 @pytest.mark.godot
-def test_without_the_option_a_killed_worker_is_an_error_in_pictures_too(vector: MakeVector, mark: str) -> None:
+def test_without_the_option_a_killed_worker_is_an_error_in_render_too(vector: MakeVector, mark: str) -> None:
     env = vector("walker", processes=2, render_mode="rgb_array", step_timeout=30.0, restart_workers=False)
     env.reset(seed=1)
     kill(mark, games_of(env)[1])
@@ -352,7 +350,7 @@ def test_without_the_option_a_killed_worker_is_an_error_in_pictures_too(vector: 
 def test_a_game_that_always_ends_at_once_is_given_up(
     vector: MakeVector, scenes: Path, monkeypatch: pytest.MonkeyPatch, mark: str
 ) -> None:
-    monkeypatch.setattr(restarts, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(restarting_pool, "FIRST_DELAY", 0.01)
     env = vector("answering", processes=2)
     env.reset(seed=1)
     for _ in range(20):
@@ -364,13 +362,13 @@ def test_a_game_that_always_ends_at_once_is_given_up(
         again_and_again(lambda: env.step(np.zeros(2, int)))
     error = raised.value
     assert str(error) == (
-        "A worker was lost again and again; it is not replaced any more.\n"
+        "A worker was lost repeatedly and is not restarted again.\n"
         f"  where: arena 1 of worker 1, {scenes} (res://answering.tscn)\n"
-        "  expected: a game that lasts for 10 steps, and for 100 of all its arenas\n"
+        "  expected: a process that lasts for 10 steps, and for 100 of all its arenas\n"
         "  got: 3 in a row that did not (3 restarts in all); the last fault: The game ended while Python was waiting "
-        "for an answer. exit status 3; it printed nothing\n"
-        "  what to do: See what it printed, and whether the machine has enough memory; without restart_workers the "
-        "first fault is raised as it is. reset() starts the games again."
+        "for a reply. exit status 3; it printed nothing\n"
+        "  what to do: Read what it printed, and check that the machine has enough memory; without restart_workers the "
+        "first fault is raised as it is. reset() starts new processes."
     )
     assert (error.worker, error.restarts, error.exit_status) == (1, 3, 3)
     assert error.output.startswith("Godot Engine")
@@ -387,8 +385,8 @@ def test_a_game_that_always_ends_at_once_is_given_up(
 def test_games_that_always_end_in_their_reset_are_given_up(
     vector: MakeVector, monkeypatch: pytest.MonkeyPatch, mark: str
 ) -> None:
-    monkeypatch.setattr(restarts, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr(restarts, "MOST_IN_VAIN", 1)
+    monkeypatch.setattr(restarting_pool, "FIRST_DELAY", 0.01)
+    monkeypatch.setattr(restarting_pool, "MAX_FAILED_STARTS", 1)
     monkeypatch.setenv("FAULT", "get_observation=crash at once")
     env = vector("answering", processes=2)
     with pytest.raises(errors.WorkerRestartError, match="1 in a row that did not") as raised:
@@ -399,7 +397,7 @@ def test_games_that_always_end_in_their_reset_are_given_up(
 
 
 @pytest.mark.godot
-def test_a_worker_that_is_closed_since_another_one_is_given_up_is_not_replaced_again(
+def test_a_worker_that_is_closed_because_another_one_is_given_up_is_not_restarted(
     vector: MakeVector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     env = vector("answering", processes=2)
@@ -416,7 +414,7 @@ def test_a_worker_that_is_closed_since_another_one_is_given_up_is_not_replaced_a
 
 
 @pytest.mark.godot
-def test_an_error_of_the_scene_is_not_one_of_the_worker(
+def test_an_error_of_the_scene_is_no_loss_of_the_worker(
     vector: MakeVector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("FAULT", "get_reward")
@@ -448,43 +446,12 @@ def test_a_new_game_must_have_the_agents_of_the_first_one(
     assert leaves_nothing(mark)
 
 
-@pytest.mark.parametrize(("game", "value", "words"), [("x", "yes", "True or False"), (None, True, "you start")])
-def test_an_option_that_cannot_work(game: str | None, value: Any, words: str) -> None:
-    with pytest.raises(errors.InvalidOptionError, match=words):
-        godot_marl.vector_env(game, restart_workers=value)
-
-
-# -- How often ---------------------------------------------------------------------------------------------------------
-
-
-def test_waits_grow_and_three_games_in_vain_are_the_end_unless_one_lasts() -> None:
-    limit = RestartLimit(0.0)
-    short, lasting = (9, 100), (10, 10)
-    assert [limit.ask(*short, now=0.0) for _ in range(4)] == [0.0, 1.0, 2.0, None]
-    assert limit.restarts == 3
-    assert [limit.ask(*game, now=10.0) for game in (lasting, short, (99, 1), (25, 4), short)] == [0, 1, 2, 0, 1]
-
-
-@given(st.lists(st.floats(0.0, 20.0), min_size=1, max_size=200))
-def test_however_fast_a_worker_is_lost_the_rate_is_limited(pauses: list[float]) -> None:
-    limit, now, times = RestartLimit(0.0), 0.0, []
-    for pause in pauses:
-        wait = limit.ask(1000, 1, now + pause)
-        assert wait is not None
-        now += pause + wait
-        times.append(now)
-    for begin in range(len(times)):
-        for end in range(begin, len(times)):
-            most = restarts.BURST + (times[end] - times[begin]) / restarts.SECONDS_EACH
-            assert end - begin + 1 <= most + 1.0
-
-
 # -- stable-baselines3 -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.godot
-def test_stable_baselines3_is_told_in_its_own_words(scenes: Path, mark: str) -> None:
-    env = sb3.vec_env(
+def test_stable_baselines3_gets_a_loss_in_its_own_info_keys(scenes: Path, mark: str) -> None:
+    env = vec_env(
         scenes, scene="herd.tscn", copies=1, processes=2, dead_rows="pad", restart_workers=True, step_timeout=30.0
     )
     try:

@@ -26,7 +26,7 @@ from stable_baselines3.common.vec_env import (
 
 import godot_marl
 from godot_marl import errors, sb3
-from godot_marl.addon import prepare_example
+from godot_marl.assets.install import prepare_example
 
 pytestmark = pytest.mark.godot
 
@@ -122,7 +122,7 @@ def test_equals_the_gymnasium_form_step_by_step(case: str, vec: Make, scenes: Pa
     assert env.seed(7) == [7 + row // recorded.slots for row in range(env.num_envs)]
     env.set_options(reset_options)
     observations = env.reset()
-    # Who is alive is known from who was active in the next step.
+    # The agents that are alive are those that are active in the next step.
     alive = [step[4]["active"] for step in recorded.steps]
     assert np.array_equal(observations[alive[0]], recorded.first[alive[0]])
     assert not observations[~alive[0]].any()
@@ -198,7 +198,7 @@ def test_the_same_seed_plays_the_same_and_later_resets_go_on(vec: Make) -> None:
     env = vec("chooser", copies=2)
     runs = []
     for _ in range(2):
-        env.seed(5)
+        env.seed(np.int64(5))
         env.reset()
         seeds = [info["seed"] for info in env.reset_infos]
         env.reset()
@@ -207,6 +207,10 @@ def test_the_same_seed_plays_the_same_and_later_resets_go_on(vec: Make) -> None:
     assert runs[0][:2] == [5, 6]
     assert len(set(runs[0])) == 4
     assert all(isinstance(seed, int) for seed in env.seed())
+    for seed in (-1, True, 2**63):
+        with pytest.raises(errors.InvalidOptionError) as error:
+            env.seed(seed)
+        assert error.value.where == "seed(seed=...)"
 
 
 def test_each_arena_has_its_own_options(vec: Make) -> None:
@@ -258,26 +262,27 @@ def test_agents_that_end_apart_are_an_error_that_helps(vec: Make) -> None:
     assert not env.step(np.zeros(8, int))[2].any()
 
 
-def test_a_bridge_with_settle_frames_cannot_be_had(vec: Make) -> None:
+def test_a_bridge_with_settle_frames_is_an_error(vec: Make) -> None:
     with pytest.raises(errors.SceneError, match="settle_frames") as error:
         vec("sensor_settled")
     assert "vector_env" in str(error.value.remedy)
 
 
-def test_an_unknown_way_with_dead_rows(vec: Make) -> None:
+def test_an_unknown_value_of_dead_rows_is_an_error(vec: Make) -> None:
     with pytest.raises(errors.InvalidOptionError, match="dead_rows"):
         vec("chooser", dead_rows="skip")
 
 
 def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "stable_baselines3.common.vec_env", None)
-    monkeypatch.delitem(sys.modules, "godot_marl.sb3")
+    for module in ("godot_marl.sb3", "godot_marl.sb3.vec_env"):
+        monkeypatch.delitem(sys.modules, module)
     with pytest.raises(errors.MissingDependencyError) as error:
         importlib.import_module("godot_marl.sb3")
     assert error.value.remedy == "pip install godot-marl[sb3]"
 
 
-# -- What stable-baselines3 asks of each environment -------------------------------------------------------------------
+# -- What stable-baselines3 calls on each environment ------------------------------------------------------------------
 
 
 def test_attributes_and_methods_of_rows(vec: Make) -> None:
@@ -324,7 +329,7 @@ def test_masks_in_the_observations_of_filled_rows_allow_everything(vec: Make) ->
     assert [row for row, info in enumerate(infos) if "episode" in info] == [0]
 
 
-def test_pictures_of_each_arena_and_a_video(vec: Make, tmp_path: Path) -> None:
+def test_images_of_each_arena_and_a_video(vec: Make, tmp_path: Path) -> None:
     env = vec("cartpole", copies=2, render_mode="rgb_array", render_size=(64, 48))
     env.reset()
     assert [image.shape for image in env.get_images()] == [(48, 64, 3)] * 2

@@ -160,7 +160,7 @@ def test_space_for_an_agent_that_does_not_exist_is_an_error(make: MakeEnv) -> No
         "  where: action_space\n"
         "  expected: some of spaceless_0, other_0\n"
         "  got: spaceless\n"
-        "  what to do: Use the agents' names as possible_agents has them."
+        "  what to do: Use the names in possible_agents."
     )
 
 
@@ -248,11 +248,11 @@ def test_options_for_a_scene_without_set_options_log_one_debug_line(
         caplog.clear()
         env.reset(seed=1, options={"level": 3})
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("DEBUG", "nothing in the scene has set_options; these options reach nobody: {'level': 3}")
+        ("DEBUG", "no node of the scene has set_options(); these options are not used: {'level': 3}")
     ]
 
 
-def test_option_that_nobody_knows_is_rejected_and_the_next_reset_works(team: GodotParallelEnv) -> None:
+def test_unknown_option_is_rejected_and_the_next_reset_works(team: GodotParallelEnv) -> None:
     # The root knows `absent` and the members know the others: an error is only what all reject.
     team.reset(seed=1, options={"absent": [], "leave": {}})
     with pytest.raises(errors.InvalidOptionError) as raised:
@@ -314,7 +314,7 @@ def test_agent_whose_node_is_freed_is_terminated_with_its_last_observation(team:
     assert observations["runner_0"].tolist() == [1.0]
     assert team.agents == ["thrower_0", "runner_1"]
     team.step(actions_for(team))
-    # The node is gone for good; who is left keeps its name.
+    # The node is gone; the other agent keeps its name.
     observations, _ = team.reset()
     assert list(observations) == team.agents == ["thrower_0", "runner_1"]
     assert team.possible_agents == ["runner_0", "thrower_0", "runner_1"]
@@ -383,7 +383,7 @@ def test_half_an_agent_beside_a_whole_one_is_a_warning(make: MakeEnv, caplog: py
     assert make("half_and_whole").possible_agents == ["walker_0"]
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
         "/root/Arena/Half: This node has 3 of the 5 methods of an agent; it lacks get_reward, is_done. "
-        "Add what is missing, or rename the others if it is no agent."
+        "Add what is missing, or rename the others if it is not an agent."
     ]
 
 
@@ -426,7 +426,7 @@ def test_two_environments_have_two_games(make: MakeEnv) -> None:
 # -- Games that a person starts ----------------------------------------------------------------------------------------
 
 
-def test_game_that_a_person_starts_plays_and_ends_with_the_environment(
+def test_game_started_by_hand_plays_and_ends_with_the_environment(
     by_hand: ByHand, caplog: pytest.LogCaptureFixture
 ) -> None:
     port = free_port()
@@ -443,7 +443,7 @@ def test_game_that_a_person_starts_plays_and_ends_with_the_environment(
     assert waiting in [record.getMessage() for record in caplog.records]
 
 
-def test_game_for_which_nobody_waits_ends_and_says_where_it_looked(by_hand: ByHand) -> None:
+def test_game_without_a_listener_ends_and_names_the_address(by_hand: ByHand) -> None:
     port = free_port()
     game = by_hand("by_hand", port=port)
     output, _ = game.communicate(timeout=20)

@@ -1,4 +1,4 @@
-"""Agents that take turns: the scene's rules say who acts, on the real engine."""
+"""Agents that take turns: the rules of the scene say which agent acts, on the real engine."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def make_env(scenes: Path) -> Iterator[MakeEnv]:
 
 
 def play(env: AECEnv[str, Any, Any], action: int = 1) -> list[str]:
-    """Play an episode, and return who acted."""
+    """Play an episode, and return the agents in the order of their actions."""
     env.reset(seed=1)
     acted = []
     for agent in env.agent_iter(50):
@@ -59,7 +59,7 @@ def test_the_scene_says_whose_turn_it_is(make_env: MakeEnv, scene: str, order: l
     assert play(env) == [f"player_{index}" for index in order]
 
 
-def test_only_the_action_of_the_one_whose_turn_it_is_arrives(make_env: MakeEnv) -> None:
+def test_only_the_action_of_the_agent_whose_turn_it_is_arrives(make_env: MakeEnv) -> None:
     env = make_env("turns")
     env.reset(seed=1)
     for action in (0, 1, 0, 1):
@@ -67,7 +67,7 @@ def test_only_the_action_of_the_one_whose_turn_it_is_arrives(make_env: MakeEnv) 
     assert env.infos["player_0"]["moves"] == [0, 11, 20, 21]
 
 
-def test_rewards_are_gathered_until_the_agent_acts(make_env: MakeEnv) -> None:
+def test_rewards_accumulate_until_the_agent_acts(make_env: MakeEnv) -> None:
     env = make_env("turns")
     env.reset(seed=1)
     assert env.last()[1] == 0.0
@@ -79,7 +79,7 @@ def test_rewards_are_gathered_until_the_agent_acts(make_env: MakeEnv) -> None:
     assert env.last()[1] == 1.0
 
 
-def test_one_who_drops_out_takes_none_and_leaves(make_env: MakeEnv) -> None:
+def test_an_agent_that_drops_out_takes_no_turn_and_leaves(make_env: MakeEnv) -> None:
     env = make_env("turns_drop_out")
     env.reset(seed=1)
     env.step(0)
@@ -126,21 +126,21 @@ def test_two_turns_at_once_are_an_error(make_env: MakeEnv) -> None:
     with pytest.raises(SceneError) as caught:
         env.reset(seed=1)
     assert str(caught.value) == (
-        "It is the turn of several agents.\n"
+        "Several agents have the turn.\n"
         "  where: /root/Table/Player1.is_turn(), /root/Table/Player2.is_turn()\n"
         "  expected: exactly one live agent that answers true\n"
         "  got: true from 2 of them\n"
-        "  what to do: Let the scene's rules make it the turn of one agent until the episode is over."
+        "  what to do: Let the scene's rules give the turn to one agent until the episode is over."
     )
 
 
-def test_nobodys_turn_is_an_error_after_the_timeout(make_env: MakeEnv) -> None:
+def test_a_missing_turn_is_an_error_after_the_timeout(make_env: MakeEnv) -> None:
     env = make_env("turns_nobody", turn_timeout=0.5)
     env.reset(seed=1)
     env.step(0)
     with pytest.raises(SceneError) as caught:
         env.step(0)
-    assert caught.value.what == "It is nobody's turn."
+    assert caught.value.what == "No agent has the turn."
     assert caught.value.expected == "exactly one live agent that answers true within turn_timeout"
 
 

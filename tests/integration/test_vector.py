@@ -20,7 +20,7 @@ from processes import MARK, again_and_again, leaves_nothing, marked, new_mark
 
 import godot_marl
 from godot_marl import errors
-from godot_marl.addon import prepare_example
+from godot_marl.assets.install import prepare_example
 from godot_marl.parallel import GodotParallelEnv
 from godot_marl.vector import GodotVectorEnv
 
@@ -98,7 +98,7 @@ def test_returned_arrays_are_writable_and_nothing_changes_them_later(
         assert array.dtype == object or array.tobytes() == old
 
 
-def test_writing_into_what_was_returned_changes_nothing_that_comes(
+def test_writing_into_returned_arrays_changes_no_later_result(
     vector: MakeVector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROWS", "mask 2")
@@ -191,7 +191,7 @@ def test_calls_out_of_order(vector: MakeVector) -> None:
     ],
     ids=str,
 )
-def test_wrong_actions_reach_nobody_and_the_episode_goes_on(
+def test_wrong_actions_reach_no_agent_and_the_episode_goes_on(
     vector: MakeVector, monkeypatch: pytest.MonkeyPatch, actions: Any, words: list[str]
 ) -> None:
     monkeypatch.setenv("ROWS", "together 2")
@@ -203,7 +203,7 @@ def test_wrong_actions_reach_nobody_and_the_episode_goes_on(
     assert env.step([0, 1, 2, 0])[0][:, 1].tolist() == [1, 1, 1, 1]
 
 
-def test_the_actions_of_those_who_are_gone_mean_nothing(vector: MakeVector, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_actions_of_finished_agents_have_no_effect(vector: MakeVector, monkeypatch: pytest.MonkeyPatch) -> None:
     env = vector("herd", copies=2)
     env.reset(seed=1, options={"schedule": []})
     env.step(np.array([0, 1, 99, -5, 2**40] * 2))
@@ -228,7 +228,7 @@ def test_the_actions_of_those_who_are_gone_mean_nothing(vector: MakeVector, monk
     ],
     ids=str,
 )
-def test_what_cannot_be_had_so_says_why_and_leaves_no_process(
+def test_an_unsupported_scene_is_an_error_and_leaves_no_process(
     vector: MakeVector,
     monkeypatch: pytest.MonkeyPatch,
     scene: str,
@@ -243,11 +243,6 @@ def test_what_cannot_be_had_so_says_why_and_leaves_no_process(
         vector(scene, **options)
     assert words in str(raised.value)
     assert leaves_nothing(mark)
-
-
-def test_several_processes_need_a_game_that_python_starts() -> None:
-    with pytest.raises(errors.InvalidOptionError, match="a game that Python starts"):
-        godot_marl.vector_env(None, processes=2)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**63 - 1, [1], [1, 2, 3], [1, "2"], 1.5, True], ids=str)

@@ -23,7 +23,7 @@ COPIES, PROCESSES, STEPS = 3, 2, 40
 
 
 def play(env: GodotVectorEnv, options: dict[str, Any] | None, steps: int = STEPS) -> tuple[list[Any], list[Step]]:
-    """The actions, and what the reset and each step brought; the reset with empty rewards and flags."""
+    """The actions, and the results of the reset and of each step; the reset has empty rewards and flags."""
     env.action_space.seed(7)
     nothing = np.zeros(env.num_envs)
     observations, infos = env.reset(seed=SEED, options=options)
@@ -68,7 +68,7 @@ KINDS = ["plain", "together", "info", "mask", "nested", "surprising", "pixels", 
 
 @pytest.mark.parametrize("checks", [True, False], ids=["checked", "unchecked"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_rows_are_what_the_arenas_are_alone(
+def test_rows_equal_the_arenas_alone(
     scenes: Path, make: MakeEnv, monkeypatch: pytest.MonkeyPatch, kind: str, checks: bool
 ) -> None:
     monkeypatch.setenv("ROWS", f"{kind} 3")
@@ -92,7 +92,7 @@ def test_rows_are_what_the_arenas_are_alone(
     ids=str,
 )
 @pytest.mark.parametrize("kind", ["plain 2", "mask 1"])
-def test_rows_are_what_the_arenas_are_alone_whatever_the_options(
+def test_rows_equal_the_arenas_alone_with_any_options(
     scenes: Path,
     make: MakeEnv,
     monkeypatch: pytest.MonkeyPatch,
@@ -115,19 +115,19 @@ SCHEDULES: dict[str, list[list[tuple[str, int]]]] = {
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("scene", ["herd", "herd_masked"])
-def test_rows_of_a_herd_are_what_the_arenas_are_alone(scenes: Path, make: MakeEnv, scene: str, schedule: str) -> None:
+def test_rows_of_a_herd_equal_the_arenas_alone(scenes: Path, make: MakeEnv, scene: str, schedule: str) -> None:
     compare(scenes, make, scene, reset_options={"schedule": SCHEDULES[schedule]}, max_episode_steps=9)
 
 
 @pytest.mark.parametrize("options", [{}, {"max_episode_steps": 8, "exact_reset": True}], ids=str)
-def test_plain_agents_that_come_and_go_are_what_they_are_alone(
+def test_fast_path_agents_that_come_and_go_equal_the_arenas_alone(
     scenes: Path, make: MakeEnv, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
 ) -> None:
     monkeypatch.setenv("ROWS", "growing 2")
     compare(scenes, make, "rows_growing", **options)
 
 
-def test_an_arena_that_nobody_is_in_yet_goes_on_until_its_agents_have_ended(scenes: Path) -> None:
+def test_an_arena_without_agents_goes_on_until_its_agents_have_joined_and_ended(scenes: Path) -> None:
     env = godot_marl.vector_env(scenes, scene="herd_none_at_first.tscn", copies=2)
     try:
         _, infos = env.reset(seed=1, options={"schedule": [[], [("spawn", 0)], [], [("end", 0)]]})
@@ -141,7 +141,7 @@ def test_an_arena_that_nobody_is_in_yet_goes_on_until_its_agents_have_ended(scen
         env.close()
 
 
-def test_the_quick_way_and_the_long_way_give_the_same(scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fast_path_and_the_slow_path_give_the_same_results(scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     both = []
     for kind in ("plain", "silent"):
         monkeypatch.setenv("ROWS", f"{kind} 4")

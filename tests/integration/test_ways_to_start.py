@@ -20,11 +20,11 @@ import pytest
 from exporting import export, export_template
 
 import godot_marl
-from godot_marl.addon import prepare_example
-from godot_marl.cache import cache_dir
+from godot_marl.assets.cache import cache_dir
+from godot_marl.assets.install import prepare_example
 from godot_marl.engine import Engine
 from godot_marl.errors import GameExitedError, GodotMarlError
-from godot_marl.project import Project
+from godot_marl.game.project import Project
 
 # The first test of each fixture waits for an import, a download or an export.
 pytestmark = [pytest.mark.godot, pytest.mark.timeout(300)]
@@ -193,7 +193,7 @@ def editor(engine: Engine, project: Path) -> Iterator[Editor]:
     editor.end()
 
 
-def test_play_button_meets_python_at_the_usual_address_again_and_again(
+def test_play_button_connects_at_the_default_address_repeatedly(
     editor: Editor, expected: list[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(2):
@@ -219,7 +219,7 @@ def test_play_button_starts_a_new_game_after_a_person_has_ended_one(editor: Edit
     env.close()
 
 
-def test_a_headless_game_of_a_person_says_how_to_get_a_picture(editor: Editor) -> None:
+def test_a_headless_game_started_by_hand_says_how_to_get_a_picture(editor: Editor) -> None:
     editor.play()
     env = godot_marl.parallel_env(start_timeout=30, render_mode="rgb_array")
     env.reset(seed=3)
@@ -241,7 +241,7 @@ env.close()
 """
 
 
-def test_python_may_live_in_a_folder_that_is_hard_to_quote(project: Path, tmp_path: Path, expected: list[Any]) -> None:
+def test_python_may_be_in_a_folder_that_is_hard_to_quote(project: Path, tmp_path: Path, expected: list[Any]) -> None:
     home = tmp_path / STRANGE
     venv.EnvBuilder(symlinks=True).create(home)
     done = subprocess.run(
@@ -255,7 +255,7 @@ def test_python_may_live_in_a_folder_that_is_hard_to_quote(project: Path, tmp_pa
     assert done.stdout.splitlines() == [str(home), str(expected[0][0])], done.stderr
 
 
-# -- Pictures of a game without a display ------------------------------------------------------------------------------
+# -- Images of a game without a display --------------------------------------------------------------------------------
 
 
 def test_render_without_render_mode_warns_how_to_get_a_picture(project: Path) -> None:

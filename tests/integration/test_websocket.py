@@ -41,7 +41,7 @@ def test_the_request_is_an_upgrade_as_rfc_6455_wants_it(peer: Peer) -> None:
     }
 
 
-def test_messages_in_bits_and_pieces_are_whole_ones(peer: Peer) -> None:
+def test_fragmented_messages_arrive_whole(peer: Peer) -> None:
     peer.upgrade()
     assert peer.receive_control()["type"] == "hello"
     # In three fragments, the first of them empty, with pings between them.
@@ -89,7 +89,7 @@ def test_a_close_ends_the_game_with_its_reason(peer: Peer, code: int, reason: st
 
 
 @pytest.mark.parametrize("status", ["401 Unauthorized", "400 Bad Request", "403 Forbidden", "200 OK"])
-def test_another_answer_than_an_upgrade_is_told(peer: Peer, status: str) -> None:
+def test_another_answer_than_an_upgrade_is_reported(peer: Peer, status: str) -> None:
     peer.send(f"HTTP/1.1 {status}\r\nContent-Length: 3\r\n\r\nno\n".encode())
     assert peer.ending() == (1, f"godot-marl: Python closed the connection: it answered HTTP/1.1 {status}")
 
@@ -103,12 +103,12 @@ def test_another_answer_than_an_upgrade_is_told(peer: Peer, status: str) -> None
     ],
     ids=["wrong accept", "no accept", "endless"],
 )
-def test_an_answer_of_no_websocket_server_is_told(peer: Peer, answer: bytes) -> None:
+def test_an_answer_of_another_kind_of_server_is_reported(peer: Peer, answer: bytes) -> None:
     peer.send(answer)
-    assert peer.ending() == (1, "godot-marl: Python closed the connection: this is no WebSocket server")
+    assert peer.ending() == (1, "godot-marl: Python closed the connection: this is not a WebSocket server")
 
 
-def test_a_server_that_says_nothing_is_given_up(peer: Peer) -> None:
+def test_a_silent_server_is_given_up(peer: Peer) -> None:
     status, last = peer.ending()
     assert status == 1
     assert last.startswith("godot-marl: no Python server answered at ws://127.0.0.1:")
@@ -190,7 +190,7 @@ STAGES: dict[str, Callable[[Peer], None]] = {
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_game_ends_when_the_server_vanishes_half_way(peer: Peer, stage: str) -> None:
     STAGES[stage](peer)
-    # Nobody listens any more, either.
+    # The port is closed, too.
     peer.listener.close()
     vanish(peer, abruptly=False)
     peer.game.wait(PATIENCE)

@@ -20,7 +20,7 @@ def name_of(value: object) -> str:
 
 
 def test_there_is_a_default_for_each_option() -> None:
-    assert Options.of({}) == Options()
+    assert Options.from_kwargs({}) == Options()
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_there_is_a_default_for_each_option() -> None:
     ],
 )
 def test_a_fitting_value_is_kept(name: str, value: Any) -> None:
-    assert getattr(Options.of({name: value}), name) == value
+    assert getattr(Options.from_kwargs({name: value}), name) == value
 
 
 @pytest.mark.parametrize(
@@ -94,30 +94,30 @@ def test_a_fitting_value_is_kept(name: str, value: Any) -> None:
     ],
     ids=name_of,
 )
-def test_a_value_that_cannot_work_is_named_with_what_would(name: str, value: Any) -> None:
+def test_a_wrong_value_is_an_error_with_the_expected_values(name: str, value: Any) -> None:
     with pytest.raises(InvalidOptionError) as error:
-        Options.of({name: value})
+        Options.from_kwargs({name: value})
     assert error.value.where == name
     assert error.value.got == repr(value)
     assert error.value.expected
 
 
 @pytest.mark.parametrize("token", ["", " ", "two\r\nlines", "geheim und süß", " spaces around ", b"bytes", 7])
-def test_a_token_that_fits_into_no_header_is_refused_and_not_shown(token: Any) -> None:
+def test_a_token_that_no_header_can_hold_is_an_error_and_is_not_shown(token: Any) -> None:
     with pytest.raises(InvalidOptionError) as error:
-        Options.of({"token": token})
+        Options.from_kwargs({"token": token})
     assert error.value.where == "token"
     assert error.value.got == "'another value'"
 
 
-def test_the_token_is_not_in_what_is_printed() -> None:
-    assert "hush" not in repr(Options.of({"token": "hush"}))
+def test_the_token_is_not_printed() -> None:
+    assert "hush" not in repr(Options.from_kwargs({"token": "hush"}))
 
 
 @pytest.mark.parametrize(("given", "meant"), [("step_lenght", "step_length"), ("max_steps", None), ("Seed", "seed")])
-def test_an_unknown_option_is_refused_with_what_was_perhaps_meant(given: str, meant: str | None) -> None:
+def test_an_unknown_option_is_an_error_with_a_suggestion(given: str, meant: str | None) -> None:
     with pytest.raises(InvalidOptionError) as error:
-        Options.of({given: 1})
+        Options.from_kwargs({given: 1})
     assert error.value.where == given
     assert meant is None or error.value.remedy == f"Did you mean {meant}?"
     assert "render_mode" in str(error.value.expected)
@@ -128,9 +128,9 @@ def test_options_cannot_be_changed_later() -> None:
         Options().seed = 3  # type: ignore[misc]
 
 
-def test_options_of_the_caller_itself_are_suggested_too() -> None:
+def test_the_callers_own_options_are_suggested_too() -> None:
     with pytest.raises(InvalidOptionError) as raised:
-        Options.of({"copys": 3}, ["copies", "processes"])
+        Options.from_kwargs({"copys": 3}, ["copies", "processes"])
     assert raised.value.remedy == "Did you mean copies?"
     assert raised.value.expected is not None
     assert raised.value.expected.startswith("copies, processes, scene, ")

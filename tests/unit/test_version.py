@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from pages import ROOT
 
 # Tools that no user's code meets.
-TOOLS = {"gdtoolkit", "import-linter", "mypy", "ruff"}
+TOOLS = {"gdtoolkit", "import-linter", "mypy", "pre-commit", "pyyaml", "ruff"}
 
 
 def requirements() -> list[Requirement]:

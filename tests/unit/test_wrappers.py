@@ -3,79 +3,25 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import cloudpickle
 import numpy as np
 import pytest
-import supersuit
 from gymnasium import spaces
 from gymnasium.utils.env_checker import data_equivalence
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from pettingzoo import ParallelEnv
+from padding import EMPTY, check_padded, check_vector, vector_of
 from pettingzoo.test import parallel_api_test
-from scheduled import Life, Scheduled, action_of, play_plain
+from scheduled import Life, Scheduled, play_plain
 from stable_baselines3 import PPO
-from stable_baselines3.common.vec_env import VecEnv
 
 import godot_marl
 from godot_marl import errors
-from godot_marl.parallel import GodotParallelEnv
 from godot_marl.wrappers import blank_observation
 
-MakeEnv = Callable[..., GodotParallelEnv]
-EMPTY: tuple[dict[str, Any], ...] = ({}, {}, {}, {}, {})
 NUMBERS = spaces.Box(-1.0, 1.0, (3,), np.float32)
-
-
-def check_padded(padded: godot_marl.PaddedEnv, plain: list[Any], **how: Any) -> None:
-    """Play the padded environment and compare it with an episode of the plain one, row by row."""
-    names = padded.possible_agents
-    observations, infos = padded.reset(**how)
-    there = list(plain[0][0])
-    assert list(observations) == names
-    assert data_equivalence({name: observations[name] for name in there}, plain[0][0])
-    assert data_equivalence({name: infos[name] for name in there}, plain[0][1])
-    check_blanks(padded, {name: observations[name] for name in names if name not in there})
-    assert all(infos[name] == {"active": False} for name in names if name not in there)
-    returns, lengths = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0)
-    for step, expected in enumerate(plain[1:], start=1):
-        assert padded.agents == names
-        acting = padded.env.agents
-        answer = padded.step({name: action_of(padded, name, step) if name in acting else None for name in names})
-        assert [set(part) for part in answer] == [set(names)] * 5
-        active = [name for name in names if answer[4][name]["active"]]
-        assert set(active) == set(expected[0])
-        assert data_equivalence({name: answer[0][name] for name in expected[0]}, expected[0])
-        for got, wanted in zip(answer[1:4], expected[1:4], strict=True):
-            assert {name: got[name] for name in active} == wanted
-        for name in active:
-            info = dict(answer[4][name])
-            returns[name] += answer[1][name]
-            lengths[name] += name in acting
-            del info["active"]
-            if answer[2][name] or answer[3][name]:
-                assert data_equivalence(info.pop("terminal_observation"), expected[0][name])
-                assert info.pop("TimeLimit.truncated") is (not answer[2][name])
-                assert info.pop("episode") == {"r": pytest.approx(returns[name]), "l": lengths[name]}
-            assert data_equivalence(info, expected[4][name])
-        idle = [name for name in names if name not in active]
-        check_blanks(padded, {name: answer[0][name] for name in idle})
-        is_last = step == len(plain) - 1
-        assert all((answer[1][name], answer[2][name], answer[3][name]) == (0.0, is_last, False) for name in idle)
-        assert all(answer[4][name] == {"active": False} for name in idle)
-        assert all(answer[0][name] in padded.observation_space(name) for name in names)
-    assert padded.agents == []
-    assert padded.step({}) == EMPTY
-
-
-def check_blanks(padded: godot_marl.PaddedEnv, observations: dict[str, Any]) -> None:
-    for name, observation in observations.items():
-        assert observation in padded.observation_space(name)
-        assert data_equivalence(observation, blank_observation(padded.observation_space(name), name))
 
 
 # -- Blank observations ------------------------------------------------------------------------------------------------
@@ -126,10 +72,10 @@ def arrays(value: Any) -> list[Any]:
     return [np.asarray(value)]
 
 
-def test_a_space_without_a_blank_is_an_error_that_says_where() -> None:
+def test_a_space_without_a_blank_is_an_error_of_the_first_reset_although_no_row_is_blank_yet() -> None:
     space = spaces.Dict(words=spaces.Text(3), numbers=NUMBERS)
     with pytest.raises(errors.InvalidSpaceError) as caught:
-        godot_marl.pad_agents(Scheduled([(0, 2, "ended"), (1, 2, "cut")], [space, space])).reset()
+        godot_marl.pad_agents(Scheduled([(0, 2, "ended"), (0, 2, "cut")], [NUMBERS, space])).reset()
     assert caught.value.where == "one_1.words"
 
 
@@ -155,14 +101,14 @@ def test_padding_keeps_every_row_of_any_environment(lives: list[Life], kinds: li
         check_padded(padded, play_plain(plain, seed=seed), seed=seed)
 
 
-def test_an_episode_with_nobody_is_over_at_once() -> None:
+def test_an_episode_without_agents_ends_at_once() -> None:
     padded = godot_marl.pad_agents(Scheduled([(1, 2, "ended")], [NUMBERS]))
     assert padded.reset()[1] == {"one_0": {"active": False}}
     assert padded.agents == []
     assert padded.step({}) == EMPTY
 
 
-def test_a_reset_in_mid_episode_forgets_what_was() -> None:
+def test_a_reset_in_mid_episode_clears_returns_and_lengths() -> None:
     padded = godot_marl.pad_agents(Scheduled([(0, 2, "ended")], [NUMBERS]))
     for _ in range(2):
         padded.reset()
@@ -176,7 +122,7 @@ def test_parallel_api(how: str) -> None:
     parallel_api_test(godot_marl.pad_agents(Scheduled([(0, 4, how), (1, 3, how), (3, 1, how)], [NUMBERS] * 3)), 20)
 
 
-def test_what_is_not_about_agents_is_the_environments_own() -> None:
+def test_other_attributes_are_those_of_the_environment() -> None:
     plain = Scheduled([(0, 3, "ended")], [NUMBERS])
     padded = godot_marl.pad_agents(plain)
     padded.reset(seed=4)
@@ -202,7 +148,7 @@ def test_an_episode_entry_of_the_environment_is_not_replaced() -> None:
     assert padded.step({"one_0": 1})[4]["one_0"]["episode"] == {"r": 3.0, "l": 4}
 
 
-def test_an_agent_that_vanishes_without_a_flag_is_cut_off() -> None:
+def test_an_agent_that_vanishes_without_a_flag_is_truncated() -> None:
     class Silent(Scheduled):
         def step(self, actions: dict[str, Any]) -> Any:
             observations, rewards, _, _, infos = super().step(actions)
@@ -233,44 +179,6 @@ def test_a_pickled_copy_goes_on_where_the_original_was(library: Any) -> None:
 APART: list[Life] = [(0, 2, "ended"), (0, 5, "cut"), (1, 2, "cut"), (0, 5, "ended"), (9, 1, "ended")]
 
 
-def vector_of(env: ParallelEnv, copies: int) -> VecEnv:
-    vector = supersuit.pettingzoo_env_to_vec_env_v1(env)
-    return supersuit.concat_vec_envs_v1(vector, copies, base_class="stable_baselines3")
-
-
-def check_vector(vector: VecEnv, plain: ParallelEnv, copies: int, episodes: int) -> None:
-    """Compare copies of a padded environment, which reset by themselves, with the plain one."""
-    names = plain.possible_agents
-    answers = [play_plain(plain) for _ in range(episodes + 1)]
-    rows = vector.reset()
-    for episode in range(episodes):
-        check_rows(rows, names, answers[episode][0][0], copies)
-        ended: set[str] = set()
-        for step, expected in enumerate(answers[episode][1:], start=1):
-            actions = [action_of(plain, name, step) for name in names] * copies
-            rows, rewards, dones, infos = vector.step(np.array(actions))
-            is_last = step == len(answers[episode]) - 1
-            check_rows(rows, names, answers[episode + 1][0][0] if is_last else expected[0], copies)
-            for i, name in enumerate(names * copies):
-                is_end = name in expected[0] and (expected[2][name] or expected[3][name])
-                assert rewards[i] == pytest.approx(expected[1].get(name, 0.0))
-                assert dones[i] == (is_end or is_last)
-                assert ("episode" in infos[i]) == is_end
-                assert infos[i].get("TimeLimit.truncated", False) == (is_end and not expected[2][name])
-                if is_end:
-                    assert data_equivalence(infos[i]["terminal_observation"], expected[0][name])
-                    ended.add(name)
-                else:
-                    assert name in expected[0] or infos[i]["active"] is False
-        assert ended == {name for part in answers[episode] for name in part[0]}
-
-
-def check_rows(rows: Any, names: list[str], expected: dict[str, Any], copies: int) -> None:
-    for i, name in enumerate(names * copies):
-        if name in expected:
-            assert data_equivalence(rows[i], expected[name])
-
-
 @pytest.mark.parametrize("copies", [1, 3])
 def test_supersuit_sees_every_end_and_resets_in_the_last_one(copies: int) -> None:
     vector = vector_of(godot_marl.pad_agents(Scheduled(APART, [NUMBERS] * 5)), copies)
@@ -278,7 +186,7 @@ def test_supersuit_sees_every_end_and_resets_in_the_last_one(copies: int) -> Non
     vector.close()
 
 
-def test_ppo_estimates_only_what_was_cut_off_and_counts_every_end_once() -> None:
+def test_ppo_bootstraps_only_truncated_ends_and_counts_every_end_once() -> None:
     model = PPO(
         "MlpPolicy",
         vector_of(godot_marl.pad_agents(Scheduled(APART, [NUMBERS] * 5)), 1),
@@ -301,87 +209,3 @@ def test_ppo_estimates_only_what_was_cut_off_and_counts_every_end_once() -> None
     was_cut = np.zeros((10, 5), bool)
     was_cut[now == 5, 1] = was_cut[now == 3, 2] = True
     assert np.array_equal(np.abs(model.rollout_buffer.rewards - plain) > 1e-6, was_cut)
-
-
-# -- The real engine ---------------------------------------------------------------------------------------------------
-
-PLANS = ["1", "3,3,3", "1,2,3", "3,1,2", "t2,2,t3,4", "1,1,1,7", "t1,t5"]
-
-
-@pytest.mark.godot
-@pytest.mark.parametrize("plan", PLANS)
-def test_agents_of_a_scene_that_end_apart(plan: str, monkeypatch: pytest.MonkeyPatch, make: MakeEnv) -> None:
-    monkeypatch.setenv("ENDS", plan)
-    plain, padded = make("ends"), godot_marl.pad_agents(make("ends"))
-    for seed in (3, 4):
-        check_padded(padded, play_plain(plain, seed=seed), seed=seed)
-    assert data_equivalence(padded.state(), plain.state())
-
-
-@pytest.mark.godot
-def test_parallel_api_on_a_scene(monkeypatch: pytest.MonkeyPatch, make: MakeEnv) -> None:
-    monkeypatch.setenv("ENDS", "4,t4,4")
-    parallel_api_test(godot_marl.pad_agents(make("ends")), num_cycles=20)
-
-
-@pytest.mark.godot
-def test_supersuit_on_a_scene_whose_agents_end_apart(monkeypatch: pytest.MonkeyPatch, make: MakeEnv) -> None:
-    monkeypatch.setenv("ENDS", "2,t5,4,5")
-
-    def same_spaces() -> ParallelEnv:
-        return supersuit.pad_observations_v0(supersuit.pad_action_space_v0(make("ends", seed=7)))
-
-    vector = vector_of(godot_marl.pad_agents(same_spaces()), 2)
-    check_vector(vector, same_spaces(), 2, episodes=3)
-    vector.close()
-
-
-HAPPENINGS = st.tuples(st.sampled_from(["spawn", "free", "take", "end", "cut"]), st.integers(0, 3))
-# No more are born than the scene has declared.
-SCHEDULES = st.lists(st.lists(HAPPENINGS, max_size=3), max_size=8).filter(
-    lambda steps: sum(what == "spawn" for step in steps for what, _ in step) <= 3
-)
-
-
-@pytest.fixture(scope="module", params=["herd", "herd_masked", "herd_none_at_first"])
-def herds(request: pytest.FixtureRequest, scenes: Path) -> Any:
-    both = [
-        godot_marl.parallel_env(scenes, scene=f"{request.param}.tscn", max_episode_steps=10, seed=1) for _ in range(2)
-    ]
-    yield both[0], godot_marl.pad_agents(both[1])
-    for env in both:
-        env.close()
-
-
-@pytest.mark.godot
-@settings(max_examples=40, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(schedule=SCHEDULES)
-def test_agents_of_a_scene_that_come_and_go(herds: Any, schedule: list[list[tuple[str, int]]]) -> None:
-    plain, padded = herds
-    how = {"seed": 5, "options": {"schedule": schedule}}
-    check_padded(padded, play_plain(plain, **how), **how)
-
-
-@pytest.mark.godot
-def test_a_lazy_game_stays_lazy(make: MakeEnv) -> None:
-    inner = make("walker")
-    padded = godot_marl.pad_agents(inner)
-    assert pickle.loads(pickle.dumps(padded)).env._arena.is_unknown  # noqa: S301 - made just now
-    assert padded.render_mode is None
-    padded.close()
-    with pytest.raises(errors.ClosedEnvironmentError):
-        padded.step({"walker_0": 0})
-
-
-@pytest.mark.godot
-def test_faults_of_the_caller_are_still_found(monkeypatch: pytest.MonkeyPatch, make: MakeEnv) -> None:
-    monkeypatch.setenv("ENDS", "1,3")
-    padded = godot_marl.pad_agents(make("ends"))
-    with pytest.raises(errors.ResetNeededError):
-        padded.step({})
-    padded.reset(seed=1)
-    padded.step({"ender_0": 0, "ender_1": 0})
-    with pytest.raises(errors.InvalidActionError, match="missing"):
-        padded.step({"ender_0": 0})
-    with pytest.raises(errors.InvalidActionError, match="does not have"):
-        padded.step({"ender_1": 0, "nobody": 0})

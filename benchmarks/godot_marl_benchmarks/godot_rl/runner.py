@@ -1,7 +1,4 @@
-"""The same scene through Godot RL Agents, where the user has its addon and its Python package.
-
-We ship neither.
-"""
+"""Steps the same scene through Godot RL Agents: the user gives its addon and installs its Python package."""
 
 from __future__ import annotations
 
@@ -16,18 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from godot_marl.bench import rival_scripts
 from godot_marl.bench.cases import RIVALS, Case, World
-from godot_marl.bench.figures import Figures, time_steps
 from godot_marl.bench.project import BenchProject, set_root_properties
+from godot_marl.bench.timing import Timing, time_steps
 from godot_marl.errors import GameError, GameNotFoundError, MissingDependencyError
-from godot_marl.process import GameProcess
+from godot_marl.game.process import GameProcess
+from godot_marl_benchmarks.godot_rl import scripts
 
 _ADDON = Path("addons") / "godot_rl_agents"
 
 
 class Rival:
-    """Godot RL Agents, as the user has it.
+    """Godot RL Agents, as the user installed it.
 
     Args:
         addon: Its folder `addons/godot_rl_agents`, or the folder of a project that has it.
@@ -45,7 +42,7 @@ class Rival:
                 where=str(addon),
                 expected="its folder addons/godot_rl_agents, or a project that has it",
                 got="no sync.gd",
-                remedy="Give a copy of https://github.com/edbeeching/godot_rl_agents_plugin.",
+                remedy="Give the path of a copy of https://github.com/edbeeching/godot_rl_agents_plugin.",
             )
         try:
             importlib.import_module("godot_rl.wrappers.sbg_single_obs_wrapper")
@@ -55,11 +52,11 @@ class Rival:
                 where=f"the Python package {error.name}",
                 expected="the package godot-rl beside its addon",
                 got=str(error),
-                remedy="pip install godot-rl, in an environment in which its versions suit you.",
+                remedy="pip install godot-rl, in an environment that can have the versions that it needs.",
             ) from error
 
     def write_scenes(self, project: BenchProject, cases: Iterable[Case], *, falls: bool = False) -> None:
-        """Copy the addon into the project, and write the scenes of those cases that are the rival's.
+        """Copy the addon into the project, and write the scenes of the rival's cases.
 
         Args:
             project: The project to write into, before it is imported.
@@ -69,8 +66,8 @@ class Rival:
         target = project.folder / _ADDON
         if not target.exists():
             shutil.copytree(self._addon, target)
-            (project.folder / "rival_controller.gd").write_text(rival_scripts.CONTROLLER, encoding="utf-8")
-            (project.folder / "rival_carts.gd").write_text(rival_scripts.CARTS, encoding="utf-8")
+            (project.folder / "rival_controller.gd").write_text(scripts.CONTROLLER, encoding="utf-8")
+            (project.folder / "rival_carts.gd").write_text(scripts.CARTS, encoding="utf-8")
         for world in {case.world for case in cases if case.form in RIVALS}:
             properties = [
                 f"agents = {world.agents}",
@@ -79,10 +76,10 @@ class Rival:
                 f"falls = {str(falls).lower()}",
             ]
             (project.folder / _scene_of(world)).write_text(
-                set_root_properties(rival_scripts.SCENE, properties), encoding="utf-8"
+                set_root_properties(scripts.SCENE, properties), encoding="utf-8"
             )
 
-    def measure(self, project: BenchProject, case: Case, seconds: float) -> Figures:
+    def measure(self, project: BenchProject, case: Case, seconds: float) -> Timing:
         """Start a game, step it through the rival for so long, and end it.
 
         Args:
@@ -91,21 +88,21 @@ class Rival:
             seconds: How long to measure.
 
         Raises:
-            GameError: It failed, in whatever way.
+            GameError: It failed for any reason.
         """
         try:
             return self._measure(project, case, seconds)
-        except Exception as error:  # its versions differ, and none may end the run
+        except Exception as error:  # its versions raise different errors, and none may end the run
             raise GameError(
                 "Godot RL Agents failed.", where=str(case), got=f"{type(error).__name__}: {error}"
             ) from error
 
-    def _measure(self, project: BenchProject, case: Case, seconds: float) -> Figures:
+    def _measure(self, project: BenchProject, case: Case, seconds: float) -> Timing:
         world = case.world
         if case.form == "rival":
             with self._game(project, world) as port, _closing(lambda: _environment()(port=port, seed=0)) as env:
                 env.reset()
-                # It takes one array for each part of an action.
+                # It expects one array for each part of an action.
                 actions = [np.ones(world.agents, np.int64)]
                 return time_steps(lambda: env.step(actions) and world.agents, seconds)
         with self.vec_env(project, world) as env:
@@ -115,7 +112,7 @@ class Rival:
 
     @contextlib.contextmanager
     def vec_env(self, project: BenchProject, world: World) -> Iterator[Any]:
-        """Its environment for stable-baselines3, with plain observations; the game ends with the context."""
+        """Its environment for stable-baselines3, with observations that are arrays; the context ends the game."""
         from godot_rl.wrappers import sbg_single_obs_wrapper, stable_baselines_wrapper
 
         key = "camera_2d" if world.observation == "image" else "obs"
@@ -128,7 +125,7 @@ class Rival:
 
     @contextlib.contextmanager
     def _game(self, project: BenchProject, world: World) -> Iterator[int]:
-        """Start the game, which connects a second later, as long as its addon waits. The context is its port."""
+        """Start the game, and return the port that it connects to a second later, when its addon has waited."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -138,7 +135,7 @@ class Rival:
         try:
             yield port
         finally:
-            game.close(patience=2.0)
+            game.close(2.0)
 
 
 def _scene_of(world: World) -> str:
@@ -147,7 +144,7 @@ def _scene_of(world: World) -> str:
 
 @contextlib.contextmanager
 def _closing(make: Callable[[], Any]) -> Iterator[Any]:
-    """Make one of its environments and close it in the end; what it prints goes nowhere."""
+    """Make one of its environments and close it at the end; its output is dropped."""
     silence = io.StringIO()
     with contextlib.redirect_stdout(silence):
         env = make()
@@ -160,7 +157,7 @@ def _closing(make: Callable[[], Any]) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _replaced(module: Any, name: str, value: object) -> Iterator[None]:
-    """Let a module have another value of a name as long as the context lasts."""
+    """Give a name in a module another value within the context."""
     before = getattr(module, name)
     setattr(module, name, value)
     try:
@@ -170,7 +167,7 @@ def _replaced(module: Any, name: str, value: object) -> Iterator[None]:
 
 
 class _EndingSocket(socket.socket):
-    """A socket whose end is an error: its environment would read an ended one for ever."""
+    """A socket whose end is an error: the rival's environment would read a closed one for ever."""
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         data = super().recv(size, flags)

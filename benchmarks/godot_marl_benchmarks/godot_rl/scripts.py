@@ -1,6 +1,6 @@
-"""The scripts that join our carts to the addon of Godot RL Agents.
+"""The scripts that connect our carts to the addon of Godot RL Agents.
 
-They are written into the temporary copy of the benchmark's project, as they parse only where that addon is.
+They parse only beside that addon, so they are written into the temporary copy of the benchmark's project.
 """
 
 CONTROLLER = """extends AIController2D
@@ -58,7 +58,7 @@ func _enter_tree() -> void:
 			cart.add_child(controller)
 """
 
-# Its node comes first, so that it sees every cart before the frame moves it, as our bridge does.
+# Sync runs before the carts, as our bridge does, so that it observes each cart before the frame moves it.
 SCENE = """[gd_scene load_steps=3 format=3]
 
 [ext_resource type="Script" path="res://rival_carts.gd" id="1_carts"]

@@ -1,4 +1,4 @@
-"""What a soak steps: three forms of an environment, each with what only it has."""
+"""The environments that a soak steps: three forms, each with a scene of its own kind."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import psutil
 
 import godot_marl
 from godot_marl.bench.cases import World
-from godot_marl.bench.forms import options_of, vector_options_of
+from godot_marl.bench.env_forms import options_of, vector_options_of
 from godot_marl.bench.project import BenchProject
 from godot_marl.envs import cartpole_v0
 
 CARTS_WORLD = World(8, "arenas", workers=2)
 _FLOCK = "flock.tscn"
 _FLOCK_STEPS = 300
-# After so many steps all arenas are reset at once.
+# All arenas are reset at once after so many steps on average.
 _CARTS_STEPS = 2000
-# So many step times are kept: memory must not depend on how long a form has run.
-_KEPT = 1000
+# A bound on the step times that are kept, as memory must not grow with the time that a form has run.
+_KEPT_TIMES = 1000
 
 
 class SoakForm(ABC):
@@ -31,17 +31,17 @@ class SoakForm(ABC):
 
     Args:
         project: The project, with the scene of `CARTS_WORLD` written.
-        counts: Where to count what happens.
+        counts: Counts steps, resets and other events, by name.
 
     Attributes:
-        name: What to call it.
+        name: Its name in tables and files.
         times: The latest times of a step, in seconds.
     """
 
     name: str
 
     def __init__(self, project: BenchProject, counts: Counter[str]) -> None:
-        self.times: deque[float] = deque(maxlen=_KEPT)
+        self.times: deque[float] = deque(maxlen=_KEPT_TIMES)
         self.project = project
         self.counts = counts
         self.rng = np.random.default_rng(0)
@@ -87,11 +87,11 @@ class SoakForm(ABC):
 
     @abstractmethod
     def step(self) -> None:
-        """Step once, with random actions; reset what is over."""
+        """Step once with random actions; reset when the episode is over."""
 
 
 class Birds(SoakForm):
-    """`parallel_env` of a scene in which agents are born and die, with options at each reset."""
+    """`parallel_env` of a scene in which agents come and leave, with options at each reset."""
 
     name = "parallel"
 
@@ -103,60 +103,60 @@ class Birds(SoakForm):
         self.env.reset(seed=seed, options={"chance": float(self.rng.uniform(0.02, 0.2))})
 
     def step(self) -> None:
-        """Let all birds act; begin again when none is left."""
-        there = set(self.env.agents)
-        _, _, terminations, _, _ = self.env.step({bird: int(self.rng.integers(2)) for bird in there})
-        self.counts["births"] += len(terminations.keys() - there)
+        """Let all birds act; begin an episode when none is left."""
+        acting = set(self.env.agents)
+        _, _, terminations, _, _ = self.env.step({bird: int(self.rng.integers(2)) for bird in acting})
+        self.counts["births"] += len(terminations.keys() - acting)
         self.counts["deaths"] += sum(terminations.values())
         if not self.env.agents:
             self.reset()
 
 
 class Carts(SoakForm):
-    """`vector_env` of arenas that reset by themselves, and of workers that are killed."""
+    """`vector_env` of arenas with autoreset, whose workers are killed."""
 
     name = "vector"
-    _is_hurt = False
+    _has_lost_worker = False
 
     def _make(self) -> Any:
         options = vector_options_of(self.project, CARTS_WORLD)
-        self._is_hurt = False
+        self._has_lost_worker = False
         return godot_marl.vector_env(self.project.folder, restart_workers=True, **options)
 
     def _reset(self, seed: int) -> None:
         self.env.reset(seed=seed)
-        if self._is_hurt:
-            # A worker that is lost in a reset is replaced without a word.
-            self._note_replaced()
+        if self._has_lost_worker:
+            # The infos of a reset do not report a restart.
+            self._count_restart()
 
     def step(self) -> None:
-        """Let all carts act; a worker that was killed is replaced meanwhile."""
+        """Let all carts act; a killed worker is restarted within the step."""
         if self.rng.random() < 1 / _CARTS_STEPS:
             self.reset()
         *_, infos = self.env.step(self.rng.integers(2, size=self.env.num_envs))
         self.counts["resets"] += int(np.count_nonzero(infos.get("_seed", 0)))
         if "worker_restarted" in infos:
-            self._note_replaced()
+            self._count_restart()
 
-    def kill_a_worker(self) -> None:
-        """End one of its games as a crash would; a later step finds out."""
-        if self._is_hurt:
+    def kill_worker(self) -> None:
+        """Kill one of its games, as a crash would; a later step restarts the worker."""
+        if self._has_lost_worker:
             return
         assert CARTS_WORLD.scene is not None
         games = find_games(CARTS_WORLD.scene)
         if games:
-            self._is_hurt = True
+            self._has_lost_worker = True
             self.counts["kills"] += 1
             with contextlib.suppress(psutil.NoSuchProcess):
                 games[int(self.rng.integers(len(games)))].kill()
 
-    def _note_replaced(self) -> None:
-        self._is_hurt = False
-        self.counts["replaced"] += 1
+    def _count_restart(self) -> None:
+        self._has_lost_worker = False
+        self.counts["restarted workers"] += 1
 
 
 class Poles(SoakForm):
-    """`cartpole_v0`: rigid bodies, and a time limit that is Python's."""
+    """`cartpole_v0`: rigid bodies, and a time limit of Python."""
 
     name = "cartpole"
 
@@ -167,14 +167,14 @@ class Poles(SoakForm):
         self.env.reset(seed=seed)
 
     def step(self) -> None:
-        """Push at random; begin again when the pole has fallen."""
+        """Push at random; begin an episode when the pole has fallen."""
         self.env.step({agent: int(self.rng.integers(2)) for agent in self.env.agents})
         if not self.env.agents:
             self.reset()
 
 
 def find_games(scene: str) -> list[psutil.Process]:
-    """The games of this scene that this process runs, without what started them."""
+    """The games of this scene below this process, without their supervisors."""
     found = []
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):

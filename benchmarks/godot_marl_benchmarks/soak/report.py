@@ -1,4 +1,4 @@
-"""What a soak has shown: the samples, their slopes, and whether anything grew."""
+"""What a soak measured: the samples, their slopes, and whether anything grew."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from godot_marl.bench.gauges import Reading
+from godot_marl_benchmarks.resource_usage import ResourceUsage
 
 WARM_UP = 0.2
-"""The part of a run, from its beginning, in which caches fill: growth counts from there."""
+"""The first part of a run, in which caches fill: growth counts from its end."""
 MEMORY_SLACK_MIB = 16.0
 """How much memory may grow in a run of any length."""
 MEMORY_SLOPE_MIB = 4.0
-"""How much memory may grow in each hour beside that: a night of ten hours then takes 56 MiB."""
+"""How much memory may grow in each hour beside that: 56 MiB in ten hours."""
 STEP_TIME_RATIO = 2.0
-"""How much longer a step may take in the last third of the run than in the first, of each its quickest interval."""
+"""How much longer a step may take in the last third of a run than in the first, in the quickest interval of each."""
 STEP_TIME_HOURS = 0.1
-"""A run that is shorter after its warm-up says nothing about that: another program may take a third of it."""
+"""A run that is shorter after its warm-up is not judged by this, as another program may disturb a third of it."""
 
-COUNTED = ("handles", "processes", "threads", "sockets")
-"""What may not be more at the end than after the warm-up."""
+COUNTS = ("handles", "processes", "threads", "sockets")
+"""What may not be higher at the end than after the warm-up."""
 MEMORIES = ("python_mib", "games_mib")
 
 
@@ -32,68 +32,68 @@ class SoakSample:
 
     Attributes:
         seconds: Since its beginning.
-        gauges: What was taken of the machine.
-        step_us: For each form the median of the times of its steps since the last sample, in microseconds.
+        usage: The resource usage.
+        step_us: The median step time of each form since the last sample, in microseconds.
     """
 
     seconds: float
-    gauges: Reading
+    usage: ResourceUsage
     step_us: dict[str, float]
 
 
 @dataclass
 class SoakCurve:
-    """What a soak has shown.
+    """What a soak measured.
 
     Attributes:
         samples: In their order.
-        before: The gauges before the first environment was made, and after all were closed.
-        after: See `before`.
-        counts: How often what happened: steps, resets, births, deaths, restarts, kills, and workers replaced.
-        failure: Why it ended before its time; None if it did not.
+        before: The resource usage before the first environment was made.
+        after: The same after all environments were closed.
+        counts: Steps, resets, births, deaths, kills, restarted workers, and environments made again.
+        failure: Why it ended early; None if it did not.
         interrupted: True if Ctrl-C ended it.
     """
 
     samples: list[SoakSample] = field(default_factory=list)
-    before: Reading | None = None
-    after: Reading | None = None
+    before: ResourceUsage | None = None
+    after: ResourceUsage | None = None
     counts: dict[str, int] = field(default_factory=dict)
     failure: str | None = None
     interrupted: bool = False
 
     @property
     def settled(self) -> list[SoakSample]:
-        """The samples after the warm-up; all of a run that was too short to have any."""
+        """The samples after the warm-up; all samples of a run that is too short."""
         end = self.samples[-1].seconds if self.samples else 0.0
         settled = [sample for sample in self.samples if sample.seconds >= end * WARM_UP]
         return settled if len(settled) > 1 else self.samples
 
     @property
     def hours(self) -> float:
-        """How long the run was after its warm-up."""
+        """How many hours the run lasted after its warm-up."""
         settled = self.settled
         return (settled[-1].seconds - settled[0].seconds) / 3600 if settled else 0.0
 
     def values(self, name: str) -> list[float]:
-        """The values of a gauge after the warm-up."""
-        return [float(getattr(sample.gauges, name)) for sample in self.settled]
+        """The values of a resource after the warm-up."""
+        return [float(getattr(sample.usage, name)) for sample in self.settled]
 
     def step_times(self, form: str) -> list[float]:
-        """The median times of a form's steps after the warm-up, in microseconds; without intervals that had none."""
+        """The median step times of a form after the warm-up, in microseconds; intervals without steps are left out."""
         return [sample.step_us[form] for sample in self.settled if form in sample.step_us]
 
     def slope(self, values: list[float]) -> float:
-        """How much `values` grow in an hour: of the straight line that fits best."""
+        """How much `values` grow in an hour: the slope of the straight line that fits best."""
         if len(values) < 3 or self.hours == 0.0:
             return 0.0
         return float(np.polyfit(np.linspace(0.0, self.hours, len(values)), values, 1)[0])
 
     @property
     def growths(self) -> list[str]:
-        """What grew beyond its bound, in a sentence each; empty if nothing did."""
+        """A sentence for each value that grew beyond its bound."""
         found = [*self._counts_that_grew(), *self._memories_that_grew(), *self._steps_that_slowed()]
         if self.before is not None and self.after is not None:
-            for name in COUNTED:
+            for name in COUNTS:
                 first, last = getattr(self.before, name), getattr(self.after, name)
                 if last > first:
                     found.append(f"{name}: {last} after all environments were closed, {first} before")
@@ -101,15 +101,15 @@ class SoakCurve:
 
     @property
     def faults(self) -> list[str]:
-        """All that speaks against the run: why it ended before its time, and what grew."""
-        failure = [f"it ended before its time: {self.failure}"] if self.failure is not None else []
+        """Why the run ended early, if it did, and what grew."""
+        failure = [f"it ended early: {self.failure}"] if self.failure is not None else []
         return failure + self.growths
 
     def _counts_that_grew(self) -> list[str]:
         found = []
-        for name in COUNTED:
+        for name in COUNTS:
             values = self.values(name)
-            # A game that ends at the moment of a sample may still be counted, so one sample says nothing.
+            # A single sample may still count a game that is ending.
             tenth = -(-len(values) // 10)
             if values and min(values[-tenth:]) > max(values[:tenth]):
                 found.append(f"{name}: {min(values[-tenth:]):g} at the end, {max(values[:tenth]):g} after the warm-up")
@@ -131,7 +131,7 @@ class SoakCurve:
             third = len(times) // 3
             if not third or self.hours < STEP_TIME_HOURS:
                 continue
-            # The quickest intervals: other programs only ever make steps slower.
+            # The quickest intervals, as other programs can only make steps slower.
             first, last = min(times[:third]), min(times[-third:])
             if last > STEP_TIME_RATIO * first:
                 found.append(f"{form}: {last:.0f} us a step in the last third, {first:.0f} in the first")
@@ -143,13 +143,13 @@ class SoakCurve:
         return list(dict.fromkeys(form for sample in self.samples for form in sample.step_us))
 
     def rows(self) -> list[tuple[str, float, float, float]]:
-        """For each gauge and form its name, first and last value after the warm-up, and growth in an hour."""
-        gauges = [(name, self.values(name)) for name in (*MEMORIES, *COUNTED)]
+        """For each resource and form its name, first and last value after the warm-up, and growth in an hour."""
+        resources = [(name, self.values(name)) for name in (*MEMORIES, *COUNTS)]
         times = [(f"{form}_us", self.step_times(form)) for form in self.forms]
-        return [(name, values[0], values[-1], self.slope(values)) for name, values in gauges + times if values]
+        return [(name, values[0], values[-1], self.slope(values)) for name, values in resources + times if values]
 
     def to_json(self) -> dict[str, Any]:
-        """The curve as JSON knows it."""
+        """The curve, for JSON."""
         return {
             "bounds": {
                 "warm_up": WARM_UP,
@@ -173,5 +173,5 @@ class SoakCurve:
 
 
 def medians(times: dict[str, list[float]]) -> dict[str, float]:
-    """The median of each form's step times, from seconds to microseconds; a form without steps is left out."""
+    """The median step time of each form, in microseconds, of times in seconds; forms without steps are left out."""
     return {form: statistics.median(values) * 1e6 for form, values in times.items() if values}

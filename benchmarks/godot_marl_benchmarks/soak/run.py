@@ -1,4 +1,4 @@
-"""A long night: environments that are stepped, reset, closed, made again and hurt, and what grows meanwhile."""
+"""Steps, resets and restarts environments for hours, kills their games, and samples the resource usage."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from godot_marl.bench.gauges import Reading, read_gauges
 from godot_marl.bench.project import BenchProject
-from godot_marl.bench.soak_curve import COUNTED, SoakCurve, SoakSample, medians
-from godot_marl.bench.soak_forms import Birds, Carts, Poles, SoakForm
 from godot_marl.errors import GodotMarlError
+from godot_marl_benchmarks.resource_usage import ResourceUsage, read_usage
+from godot_marl_benchmarks.soak.envs import Birds, Carts, Poles, SoakForm
+from godot_marl_benchmarks.soak.report import COUNTS, SoakCurve, SoakSample, medians
 
-# Each form steps for so long before it is the next one's turn.
-_TURN = 0.1
+# Each form steps for so many seconds before the next one does.
+_SLICE = 0.1
 _SAMPLES = 300
 _SECONDS_BETWEEN_SAMPLES = (0.25, 60.0)
-# An environment is closed and made again, or a worker killed, so often in a run, but not more often than that.
+# So often in a run, within these bounds, an environment is made again or a worker is killed.
 _EVENTS = 8
 _SECONDS_BETWEEN_EVENTS = (2.0, 15.0)
-# What an event has set going is over after this; a sample before would see games that are about to end.
+# After an event games start and end for so long; a sample in that time would count them.
 _QUIET_SECONDS = 1.0
-# How long what was closed may take to be gone.
-_PATIENCE = 5.0
+# How long closed environments may take to release everything.
+_RELEASE_SECONDS = 5.0
 
 
 class Soak:
     """One run.
 
     Args:
-        project: The project, with the scene of `soak_forms.CARTS_WORLD` written.
+        project: The project, with the scene of `envs.CARTS_WORLD` written.
         seconds: How long to run.
-        report: Called at each sample with the seconds that are over.
+        report: Called at each sample with the seconds that have passed.
 
     Attributes:
-        curve: What has been seen so far.
+        curve: What was measured so far.
     """
 
     def __init__(self, project: BenchProject, seconds: float, report: Callable[[float], None]) -> None:
@@ -48,18 +48,18 @@ class Soak:
         self._forms: list[SoakForm] = [Birds(project, self._counts), self._carts, Poles(project, self._counts)]
 
     def run(self) -> SoakCurve:
-        """Run until the time is over, a game fails, or Ctrl-C ends it; what was seen until then counts."""
+        """Run until the time is over, a game fails, or Ctrl-C; the curve has what was measured until then."""
         try:
-            # The first use of everything opens and loads what then stays.
+            # Load and open what stays after the first use.
             for form in self._forms:
                 form.make()
-                form.step_for(_TURN)
+                form.step_for(_SLICE)
                 form.close()
             self._counts.clear()
-            self.curve.before = read_gauges()
+            self.curve.before = read_usage()
             for form in self._forms:
                 form.make()
-            self._go_on()
+            self._step_all()
         except KeyboardInterrupt:
             self.curve.interrupted = True
         except GodotMarlError as error:
@@ -72,7 +72,7 @@ class Soak:
         self.curve.counts = dict(self._counts)
         return self.curve
 
-    def _go_on(self) -> None:
+    def _step_all(self) -> None:
         begin = time.monotonic()
         events = self._events()
         event_interval = _clamp(self._seconds / _EVENTS, *_SECONDS_BETWEEN_EVENTS)
@@ -81,7 +81,7 @@ class Soak:
         next_sample = begin + _QUIET_SECONDS
         while (now := time.monotonic()) - begin < self._seconds:
             for form in self._forms:
-                form.step_for(_TURN)
+                form.step_for(_SLICE)
             if now >= next_sample and now - last_event >= _QUIET_SECONDS:
                 self._sample(now - begin)
                 next_sample = now + sample_interval
@@ -91,30 +91,30 @@ class Soak:
         self._sample(time.monotonic() - begin)
 
     def _events(self) -> Iterator[Callable[[], None]]:
-        """What befalls the environments, one after the other, without end."""
+        """The events, one after the other, without end."""
         for form in itertools.cycle(self._forms):
-            yield self._carts.kill_a_worker
+            yield self._carts.kill_worker
             yield functools.partial(self._make_again, form)
 
     def _make_again(self, form: SoakForm) -> None:
         form.close()
         form.make()
-        self._counts["restarts"] += 1
+        self._counts["environments made again"] += 1
 
     def _sample(self, seconds: float) -> None:
         times = {form.name: list(form.times) for form in self._forms}
-        self.curve.samples.append(SoakSample(seconds, read_gauges(), medians(times)))
+        self.curve.samples.append(SoakSample(seconds, read_usage(), medians(times)))
         for form in self._forms:
             form.times.clear()
         self._report(min(seconds, self._seconds))
 
 
-def _settle(before: Reading) -> Reading:
-    """The gauges once they are where they were, or when patience is over."""
-    deadline = time.monotonic() + _PATIENCE
+def _settle(before: ResourceUsage) -> ResourceUsage:
+    """The resource usage once it is what it was before, or at the deadline."""
+    deadline = time.monotonic() + _RELEASE_SECONDS
     while True:
-        now = read_gauges()
-        is_back = all(getattr(now, name) <= getattr(before, name) for name in COUNTED)
+        now = read_usage()
+        is_back = all(getattr(now, name) <= getattr(before, name) for name in COUNTS)
         if is_back or time.monotonic() > deadline:
             return now
         time.sleep(0.05)

@@ -1,14 +1,13 @@
 @tool
 extends EditorPlugin
-## Lists the addon under Project Settings > Plugins, and brings the script template for agents.
+## Lists the addon under Project Settings > Plugins, and adds the script template for agents.
 ##
-## The Create dialog knows MarlBridge by its class name, and so it finds the node as soon as the
-## addon is in the project, whether the plugin is enabled or not.
+## While the plugin is enabled, the Create Node dialog lists MarlBridge.
 ## [br][br]
-## The Attach Script dialog reads its templates from one folder of the project alone (the setting
+## The Attach Script dialog reads templates from one folder of the project only (the setting
 ## [code]editor/script/templates_search_path[/code]). So while the plugin is enabled, the template
-## MARL Agent is copied there whenever it is missing; one that is there is never overwritten. When
-## the plugin is disabled, the copy is removed unless you changed it.
+## MARL Agent is copied there if it is missing; an existing one is never overwritten. When the
+## plugin is disabled, the copy is removed unless you changed it.
 
 const _TEMPLATE := "Node/marl_agent.gd"
 
@@ -25,12 +24,12 @@ func _add_template() -> void:
 	var target := _templates_folder().path_join(_TEMPLATE)
 	if FileAccess.file_exists(target):
 		return
-	var fresh := _first_missing_folder(target.get_base_dir())
+	var new_folder := _first_missing_folder(target.get_base_dir())
 	var error := DirAccess.make_dir_recursive_absolute(target.get_base_dir())
-	if error == OK and fresh:
-		# Templates hold placeholders, and are no scripts to the project. A folder that was there
-		# before stays as its owner wants it.
-		FileAccess.open(fresh.path_join(".gdignore"), FileAccess.WRITE)
+	if error == OK and new_folder:
+		# Templates have placeholders, so Godot must not parse them. An existing folder is not
+		# marked.
+		FileAccess.open(new_folder.path_join(".gdignore"), FileAccess.WRITE)
 	if error == OK:
 		error = DirAccess.copy_absolute(_source(), target)
 	if error != OK:
@@ -42,7 +41,7 @@ func _add_template() -> void:
 		)
 
 
-# Takes away what _add_template brought, as far as nobody made it his own.
+# Removes what _add_template added, unless the user changed it.
 func _remove_template() -> void:
 	var target := _templates_folder().path_join(_TEMPLATE)
 	if not FileAccess.file_exists(target):
@@ -57,7 +56,7 @@ func _remove_template() -> void:
 		folder = folder.get_base_dir()
 
 
-# True if nothing is in the folder, or an empty .gdignore alone.
+# True if the folder holds nothing but, at most, an empty .gdignore.
 func _is_empty(folder: String) -> bool:
 	var directory := DirAccess.open(folder)
 	directory.include_hidden = true

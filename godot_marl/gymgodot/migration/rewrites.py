@@ -1,13 +1,13 @@
-"""What Godot's own converter leaves behind in scenes, scripts and settings, because it changes names only."""
+"""Rewrites scenes, scripts and settings where Godot's converter does not, because it only changes names."""
 
 from __future__ import annotations
 
 import re
 
-from godot_marl.migration.scenes import SceneText, Section
+from godot_marl.gymgodot.migration.scenes import SceneText, Section
 
 _VECTOR = re.compile(r"^Vector[23]\(([^)]*)\)$")
-# Godot 3's own values where Godot 4 has others; a scene file names only what differs from its engine's.
+# Godot 3's defaults that differ from Godot 4's; a scene file omits the defaults of its engine.
 _DEFAULTS = {
     "BoxShape3D": {"size": "Vector3( 2, 2, 2 )"},
     "SphereShape3D": {"radius": "1.0"},
@@ -19,8 +19,8 @@ _DEFAULTS = {
     "CylinderMesh": {"top_radius": "1.0", "bottom_radius": "1.0", "height": "2.0"},
     "PrismMesh": {"size": "Vector3( 2, 2, 2 )"},
 }
-_HALVES = {"BoxShape3D", "RectangleShape2D"}
-# Their height was that of the middle part alone.
+_HALF_SIZE_TYPES = {"BoxShape3D", "RectangleShape2D"}
+# Types whose height in Godot 3 excludes the caps, with their default radius.
 _CAPSULES = {"CapsuleShape3D": "1.0", "CapsuleMesh": "1.0", "CapsuleShape2D": "10.0"}
 _BODIES = {"RigidBody3D", "RigidBody2D"}
 _MODES = {"1": ["freeze = true"], "2": ["lock_rotation = true"], "3": ["freeze = true", "freeze_mode = 1"]}
@@ -37,13 +37,13 @@ _SCRIPT = (
     (r"\bfuncref\(", "Callable("),
     (r"\.call_func\(", ".call("),
     (r"\.invert\(\)", ".reverse()"),
-    # These answer a Variant now, from which no type can be told.
+    # These functions return a Variant in Godot 4, from which no type can be inferred.
     (r":=(\s*-?(?:abs|sign|min|max|clamp|lerp|snapped|wrap|floor|ceil|round)\()", r"=\1"),
 )
 
 
 def modern_scene(text: str) -> str:
-    """A scene or resource file that Godot's converter has been through, as Godot 4 would have it."""
+    """Return the text of a scene or resource file, after Godot's converter, with Godot 4's format and properties."""
     scene = SceneText(text)
     for section in scene.sections:
         if section.kind in ("gd_scene", "gd_resource"):
@@ -52,7 +52,7 @@ def modern_scene(text: str) -> str:
         if section.kind in ("node", "sub_resource", "resource"):
             section.lines = [_renamed(line) for line in section.lines]
         if section.kind in ("sub_resource", "resource"):
-            # A resource file has the type in its first line.
+            # A resource file has its type in the first line.
             head = scene.of_kind("gd_resource")
             _modern_shape(section, kind or (head[0].text("type") if head else ""))
         elif kind in _BODIES:
@@ -61,23 +61,23 @@ def modern_scene(text: str) -> str:
 
 
 def has_capsules(text: str) -> bool:
-    """True if a converted scene has capsules of three dimensions, which lie along another axis now."""
+    """Whether a converted scene has 3D capsules, whose axis differs in Godot 4."""
     return bool(re.search(r'type="Capsule(Shape3D|Mesh)"', text))
 
 
 def modern_script(text: str) -> str:
-    """A script that Godot's converter has been through, with what it does not know."""
-    for pattern, becomes in _SCRIPT:
-        text = re.sub(pattern, becomes, text, flags=re.MULTILINE)
+    """Return the text of a script, after Godot's converter, with the changes that the converter lacks."""
+    for pattern, replacement in _SCRIPT:
+        text = re.sub(pattern, replacement, text, flags=re.MULTILINE)
     return text
 
 
 def before_conversion(text: str) -> str:
-    """A script of Godot 3 without what its converter makes a mess of."""
+    """Return the text of a Godot 3 script without the calls that the converter would break."""
     text = re.sub(r"\bparse_json\(", "JSON.parse_string(", text)
     parts = text.split("JSON.parse(")
     for i in range(1, len(parts)):
-        end = _closing(parts[i])
+        end = _closing_parenthesis(parts[i])
         if parts[i][end:].startswith(").result"):
             parts[i] = parts[i][: end + 1] + parts[i][end + len(").result") :]
             parts[i - 1] += "JSON.parse_string("
@@ -87,7 +87,7 @@ def before_conversion(text: str) -> str:
 
 
 def modern_settings(text: str) -> str:
-    """A project.godot that Godot's converter has been through, with the settings that it forgets."""
+    """Return the text of a project.godot, after Godot's converter, with the settings that the converter lacks."""
     text = re.sub(r"^common/physics_fps=", "common/physics_ticks_per_second=", text, flags=re.MULTILINE)
     text = re.sub(r'^3d/physics_engine="?(Bullet|DEFAULT|GodotPhysics)"?\n', "", text, flags=re.MULTILINE)
     text = re.sub(
@@ -102,19 +102,19 @@ def modern_settings(text: str) -> str:
 
 
 def _renamed(line: str) -> str:
-    for pattern, becomes in _PROPERTIES:
-        line = re.sub(pattern, becomes, line)
+    for pattern, replacement in _PROPERTIES:
+        line = re.sub(pattern, replacement, line)
     return line
 
 
 def _modern_shape(section: Section, kind: str) -> None:
-    given = section.properties
-    if kind in _HALVES and "extents" in given:
-        _replace(section, "extents", "size", _doubled(given["extents"]))
+    properties = section.properties
+    if kind in _HALF_SIZE_TYPES and "extents" in properties:
+        _replace(section, "extents", "size", _doubled(properties["extents"]))
     if kind in _CAPSULES:
-        name = "mid_height" if "mid_height" in given else "height"
-        height = given.get(name, "20.0" if kind == "CapsuleShape2D" else "1.0")
-        radius = given.get("radius", _CAPSULES[kind])
+        name = "mid_height" if "mid_height" in properties else "height"
+        height = properties.get(name, "20.0" if kind == "CapsuleShape2D" else "1.0")
+        radius = properties.get("radius", _CAPSULES[kind])
         _replace(section, name, "height", str(float(height) + 2 * float(radius)))
     for name, value in _DEFAULTS.get(kind, {}).items():
         if name not in section.properties:
@@ -122,29 +122,28 @@ def _modern_shape(section: Section, kind: str) -> None:
 
 
 def _modern_body(section: Section) -> None:
-    given = section.properties
+    properties = section.properties
     for name in ("linear_damp", "angular_damp"):
-        # Minus one was the project's; everything else was instead of it, and would be added to it now.
-        if float(given.get(name, "-1")) < 0:
+        # In Godot 3, -1 means the project's damping, and other values replace it; mode 1 keeps that in Godot 4.
+        if float(properties.get(name, "-1")) < 0:
             _replace(section, name, None)
         else:
-            section.lines.insert(1 + _place(section, name), f"{name}_mode = 1")
-    if "mode" in given:
-        lines = _MODES.get(given["mode"], [])
-        place = _place(section, "mode")
-        section.lines[place : place + 1] = lines
+            section.lines.insert(1 + _index_of(section, name), f"{name}_mode = 1")
+    if "mode" in properties:
+        index = _index_of(section, "mode")
+        section.lines[index : index + 1] = _MODES.get(properties["mode"], [])
 
 
-def _place(section: Section, name: str) -> int:
+def _index_of(section: Section, name: str) -> int:
     return next(i for i, line in enumerate(section.lines) if re.match(rf"{name}\s*=", line))
 
 
 def _replace(section: Section, name: str, new_name: str | None, value: str = "") -> None:
-    """Replace a property that may not be there; None takes it away."""
+    """Replace a property, or add it if it is missing; a new name of None removes it."""
     lines = [] if new_name is None else [f"{new_name} = {value}"]
     if name in section.properties:
-        place = _place(section, name)
-        section.lines[place : place + 1] = lines
+        index = _index_of(section, name)
+        section.lines[index : index + 1] = lines
     elif lines:
         section.lines.insert(1, lines[0])
 
@@ -157,11 +156,11 @@ def _doubled(vector: str) -> str:
     return f"{vector.partition('(')[0]}( {numbers} )"
 
 
-def _closing(text: str) -> int:
-    """The place of the parenthesis that closes one which was opened before the text."""
+def _closing_parenthesis(text: str) -> int:
+    """Return the index of the parenthesis that closes one opened before the text."""
     depth = 1
-    for i, letter in enumerate(text):
-        depth += {"(": 1, ")": -1}.get(letter, 0)
+    for i, character in enumerate(text):
+        depth += {"(": 1, ")": -1}.get(character, 0)
         if depth == 0:
             return i
     return len(text)

@@ -1,4 +1,4 @@
-"""Finds GymGodot's node in a Godot 3 project, whatever its files are called, and the agents that it speaks for."""
+"""Finds GymGodot's node in a Godot 3 project, independent of file names, and the node's agents."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from godot_marl.migration.scenes import SceneText, Section
+from godot_marl.gymgodot.migration.scenes import SceneText, Section
 
 METHODS = ("apply_action", "get_observation", "get_reward", "reset", "is_done")
 
@@ -19,11 +19,11 @@ class Use:
     """GymGodot's node in a scene.
 
     Attributes:
-        scene: The scene's file, from the project's folder.
+        scene: The scene's file, relative to the project's folder.
         node: The node.
-        step_length: How many frames a step has.
-        enabled: Whether it is switched on.
-        agent: The node that it speaks for, from the scene's root; None if that is not to be found.
+        step_length: The physics frames of a step.
+        enabled: Whether the node is enabled.
+        agent: The agent's node path from the scene's root; None if there is no such node.
     """
 
     scene: str
@@ -34,14 +34,14 @@ class Use:
 
 
 class GymGodotFiles:
-    """Where a project has GymGodot's node.
+    """The files of a project that have or use GymGodot's node.
 
     Attributes:
-        texts: Each script and scene by its file.
-        scripts: The scripts of the node itself.
-        scenes: The scenes whose root it is.
-        helpers: Scripts that only these scenes use: its socket.
-        uses: Where it stands in the scenes of the game.
+        texts: The text of each script, scene and resource, by file.
+        scripts: The scripts of the node.
+        scenes: The scenes whose root is the node.
+        helpers: The scripts that only these scenes use, such as that of its socket.
+        uses: The nodes in the scenes of the game.
     """
 
     def __init__(self, project: Path) -> None:
@@ -57,16 +57,16 @@ class GymGodotFiles:
         self.uses = [use for name in self._parsed if name not in self.scenes for use in self._uses_in(name)]
 
     @property
-    def gone(self) -> set[str]:
-        """All files that a project with the bridge has no use for."""
+    def obsolete(self) -> set[str]:
+        """The files that a project with the bridge does not need."""
         return self.scripts | self.scenes | self.helpers
 
     def scene(self, name: str) -> SceneText:
-        """A scene of the project."""
+        """Return a scene of the project."""
         return self._parsed[name]
 
     def agent_script(self, use: Use) -> str | None:
-        """The file of the agent's script; None if it has none."""
+        """Return the file of the agent's script; None if there is none."""
         if use.agent is None:
             return None
         scene = self._parsed[use.scene]
@@ -74,15 +74,15 @@ class GymGodotFiles:
         while node is not None:
             script = scene.script_of(node)
             if script:
-                return _inside(script)
-            inner = self._parsed.get(_inside(scene.scene_of(node)))
+                return _relative(script)
+            inner = self._parsed.get(_relative(scene.scene_of(node)))
             if inner is None:
                 return None
             scene, node = inner, inner.root
         return None
 
     def missing_methods(self, script: str) -> list[str]:
-        """Which of the five methods neither a script nor what it extends has."""
+        """Return those of the five methods that neither a script nor its base script has."""
         text = self.texts.get(script, "")
         base = re.search(r'^extends\s+"(?:res://)?([^"]+)"', text, re.MULTILINE)
         missing = [name for name in METHODS if not re.search(rf"^func {name}\s*\(", text, re.MULTILINE)]
@@ -92,13 +92,13 @@ class GymGodotFiles:
         return missing
 
     def _is_node_scene(self, scene: SceneText) -> bool:
-        return scene.root is not None and _inside(scene.script_of(scene.root)) in self.scripts
+        return scene.root is not None and _relative(scene.script_of(scene.root)) in self.scripts
 
     def _find_helpers(self) -> set[str]:
         used_by: dict[str, set[str]] = {}
         for name, scene in self._parsed.items():
             for section in scene.of_kind("ext_resource"):
-                used_by.setdefault(_inside(section.text("path")), set()).add(name)
+                used_by.setdefault(_relative(section.text("path")), set()).add(name)
         helpers = {n for n, users in used_by.items() if n.endswith(".gd") and users <= self.scenes} - self.scripts
         others = "\n".join(text for n, text in self.texts.items() if n not in self.scenes | self.scripts | helpers)
         return {name for name in helpers if f"res://{name}" not in others}
@@ -107,31 +107,31 @@ class GymGodotFiles:
         scene = self._parsed[name]
         uses = []
         for node in scene.of_kind("node"):
-            inner = _inside(scene.scene_of(node))
-            script = _inside(scene.script_of(node))
+            inner = _relative(scene.scene_of(node))
+            script = _relative(scene.script_of(node))
             if inner in self.scenes or script in self.scripts:
                 uses.append(self._use(name, node, inner, script))
         return uses
 
     def _use(self, name: str, node: Section, inner: str, script: str) -> Use:
         root = self._parsed[inner].root if inner in self.scenes else None
-        given = {**(root.properties if root else {}), **node.properties}
+        properties = {**(root.properties if root else {}), **node.properties}
         if root is not None:
-            script = _inside(self._parsed[inner].script_of(root))
+            script = _relative(self._parsed[inner].script_of(root))
         match = re.search(r"\bvar\s+stepLength\b[^=\n]*=\s*(\d+)", self.texts.get(script, ""))
-        target = re.match(r'NodePath\(\s*"([^"]*)"\s*\)', given.get("environmentNode", ""))
+        target = re.match(r'NodePath\(\s*"([^"]*)"\s*\)', properties.get("environmentNode", ""))
         agent = posixpath.normpath(posixpath.join(node.path, target[1])) if target else None
         if agent is not None and self._parsed[name].node(agent) is None:
             agent = None
-        length = given.get("stepLength", match[1] if match else "1")
-        return Use(name, node, length, given.get("enabled", "true") != "false", agent)
+        length = properties.get("stepLength", match[1] if match else "1")
+        return Use(name, node, length, properties.get("enabled", "true") != "false", agent)
 
 
 def _is_node_script(text: str) -> bool:
     return all(re.search(_EXPORT.format(name), text, re.MULTILINE) for name in ("stepLength", "environmentNode"))
 
 
-def _inside(path: str) -> str:
+def _relative(path: str) -> str:
     return path.removeprefix("res://")
 
 

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from godot_marl.errors import InvalidSpaceError
+
 _OPERATORS: dict[type, Any] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.USub: operator.neg, ast.UAdd: operator.pos,
@@ -134,13 +136,19 @@ def _as_gdscript(space: spaces.Space[Any]) -> str:
         case spaces.MultiDiscrete():
             return f"MarlSpace.multi_discrete({space.nvec.ravel().tolist()})"
         case spaces.MultiBinary():
-            return f"MarlSpace.multi_binary({space.n})"
+            return f"MarlSpace.multi_binary({int(np.prod(space.shape))})"
         case spaces.Box():
             low, high = space.low.ravel(), space.high.ravel()
             if len(space.shape) == 1:
                 return f"MarlSpace.box({_numbers(low)}, {_numbers(high)})"
             return f"MarlSpace.box_of_shape({list(space.shape)}, {_number(low[0])}, {_number(high[0])})"
-    raise TypeError(str(space))
+    raise InvalidSpaceError(
+        "An action space of this type cannot be migrated.",
+        where="the Python that trains the game",
+        expected="Box, Discrete, MultiDiscrete or MultiBinary",
+        got=str(space),
+        remedy="Write get_action_space() in the agent's script.",
+    )
 
 
 def _numbers(values: Any) -> str:

@@ -46,7 +46,7 @@ func _physics_process(_delta):
 		return
 	_is_stepping = false
 	get_tree().paused = true
-	# With their types, so that an agent that answers others is heard of in the log alone.
+	# With their types, so that an agent that answers others is reported in the log alone.
 	var observation: Array = _environment.get_observation()
 	var reward: float = _environment.get_reward()
 	var done: bool = _environment.is_done()

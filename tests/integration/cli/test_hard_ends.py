@@ -1,4 +1,4 @@
-"""Trainings that ended hard, or could not begin, on the real engine: they go on, or begin anew."""
+"""Trainings that were killed, or could not start, on the real engine: they resume, or start again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from commands import episodes_in, run, start_training, train_briefly
 from processes import becomes_true, leaves_nothing, new_mark
 
-from godot_marl.training import Run
+from godot_marl.training import RunDirectory
 
 pytestmark = pytest.mark.godot
 
@@ -34,7 +34,7 @@ def damaged(trained: Path, folder: Path, *names: str) -> Path:
     return folder
 
 
-def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+def test_a_killed_training_resumes_from_its_checkpoint(tmp_path: Path) -> None:
     path, out, mark = tmp_path / "train.toml", tmp_path / "out", new_mark()
     path.write_text(BRIEFLY.replace(f"steps = {STEPS}", "steps = 1_000_000", 1))
     process = start_training(mark, "--settings", str(path), "--out", str(out))
@@ -50,7 +50,7 @@ def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     assert (out / "checkpoints" / f"{reached + 50:09d}").is_dir()
 
 
-def test_a_training_that_was_killed_before_its_first_checkpoint_begins_anew(trained: Path, tmp_path: Path) -> None:
+def test_a_training_that_was_killed_before_its_first_checkpoint_starts_again(trained: Path, tmp_path: Path) -> None:
     path, out, mark = tmp_path / "train.toml", tmp_path / "out", new_mark()
     endless = BRIEFLY.replace(f"steps = {STEPS}", "steps = 1_000_000", 1)
     path.write_text(endless.replace("checkpoint_every = 64", "checkpoint_every = 1_000_000"))
@@ -65,7 +65,7 @@ def test_a_training_that_was_killed_before_its_first_checkpoint_begins_anew(trai
     assert episodes_in(out)
     result = run("train", "cartpole", "--resume", out, "--steps", STEPS, *QUICKLY)
     assert result.exit_code == 0, result.output
-    assert f"{out} has no checkpoint: its training begins anew" in result.output
+    assert f"{out} has no checkpoint: the training starts from the beginning" in result.output
     assert (out / "checkpoints" / f"{STEPS:09d}").is_dir()
     # With the same seed, too: it is the training that it would have been.
     assert (out / "episodes.csv").read_text() == (trained / "episodes.csv").read_text()
@@ -92,7 +92,7 @@ def test_resume_evaluate_and_play_leave_out_a_checkpoint_that_cannot_be_read(
     assert after[: len(before)] == before
     assert after == sorted(after)
     # What could not be read was made again on the way.
-    assert [path.name for path in Run.open(out).checkpoints()] == ["000000064", "000000128", "000000140"]
+    assert [path.name for path in RunDirectory.open(out).checkpoints()] == ["000000064", "000000128", "000000140"]
     assert len(caplog.messages) == 1
 
 
@@ -113,7 +113,7 @@ def test_a_training_none_of_whose_checkpoints_can_be_read(trained: Path, tmp_pat
 
 
 @pytest.mark.parametrize("wrong", ["lerning_rate = 1", "learning_rate = 'fast'"])
-def test_a_training_that_could_not_begin_does_not_stand_in_the_way_of_the_next(wrong: str, tmp_path: Path) -> None:
+def test_a_training_that_could_not_start_does_not_block_the_next(wrong: str, tmp_path: Path) -> None:
     path, out = tmp_path / "train.toml", tmp_path / "out"
     path.write_text(f"[ppo]\n{wrong}")
     result = run("train", "cartpole", "--settings", path, "--out", out)
@@ -126,7 +126,7 @@ def test_a_training_that_could_not_begin_does_not_stand_in_the_way_of_the_next(w
     assert json.loads((out / "run.json").read_text())["settings"]["steps"] == STEPS
 
 
-def test_a_game_that_has_no_scripted_opponent_does_not_stand_in_the_way_either(scenes: Path, tmp_path: Path) -> None:
+def test_a_training_without_its_scripted_opponent_does_not_block_the_next(scenes: Path, tmp_path: Path) -> None:
     path, out = tmp_path / "train.toml", tmp_path / "out"
     path.write_text("[opponents]\nscripted = 0.5\n")
     game = ["train", scenes, "--scene", "herd.tscn", "--out", out]

@@ -34,7 +34,7 @@ def test_a_person_needs_a_window(trained: Path) -> None:
 
 
 @pytest.mark.usefixtures("display")
-def test_a_person_plays_an_agent_that_is_not_there() -> None:
+def test_a_person_cannot_play_a_missing_agent() -> None:
     result = run("play", "cartpole", "--human", "cart_1")
     assert result.exit_code == 1
     assert "cart_0" in result.output
@@ -46,20 +46,14 @@ def test_play_records_a_video_of_each_episode(trained: Path) -> None:
     assert sorted(path.name for path in (trained / "video").iterdir()) == ["cartpole-0.mp4", "cartpole-1.mp4"]
 
 
-def test_play_without_a_training_is_at_random() -> None:
+def test_play_without_a_training_takes_random_actions() -> None:
     results = [run("play", "tag", "--render", "none", "--seed", seed) for seed in (1, 1, 2)]
     assert all(result.exit_code == 0 for result in results), results[0].output
     assert results[0].output == results[1].output != results[2].output
     assert results[0].output.startswith("episode 1: return chaser ")
 
 
-def test_a_run_that_is_none(tmp_path: Path) -> None:
-    result = run("play", "cartpole", tmp_path, "--render", "none")
-    assert result.exit_code == 1
-    assert "This is not the folder of a training." in result.output
-
-
-def test_a_model_that_is_none(trained: Path, tmp_path: Path) -> None:
+def test_a_file_without_a_model_is_an_error(trained: Path, tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text((trained / "run.json").read_text())
     checkpoint = tmp_path / "checkpoints" / "000000001"
     checkpoint.mkdir(parents=True)
@@ -74,7 +68,7 @@ def test_a_training_of_another_game(trained: Path, scenes: Path) -> None:
         result = run("play", game, trained, "--render", "none")
         assert result.exit_code == 1
         where = f"  where: {trained}\n  expected: the game cartpole\n  got: {got}\n"
-        assert f"InvalidOptionError: The folder is of the training of another game.\n{where}" in result.output
+        assert f"InvalidOptionError: The folder holds the training of another game.\n{where}" in result.output
 
 
 def test_a_model_of_another_scene(trained: Path, scenes: Path, tmp_path: Path) -> None:

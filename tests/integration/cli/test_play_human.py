@@ -19,8 +19,8 @@ from person import Person
 from processes import leaves_nothing, marked, signal_all
 from stable_baselines3 import PPO
 
-from godot_marl.arena import Arena
-from godot_marl.outcomes import Outcome
+from godot_marl.core.arena import Arena
+from godot_marl.core.episode import StepResult
 
 pytestmark = pytest.mark.godot
 
@@ -37,16 +37,16 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def steps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, Any], Outcome]]:
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, Any], StepResult]]:
     """All steps that are played in this process: the actions from Python, and what came of them."""
-    seen: list[tuple[dict[str, Any], Outcome]] = []
+    seen: list[tuple[dict[str, Any], StepResult]] = []
     reset, step = Arena.reset, Arena.step
 
-    def watched_reset(arena: Arena, *arguments: Any) -> Outcome:
+    def watched_reset(arena: Arena, *arguments: Any) -> StepResult:
         seen.append(({}, copy.deepcopy(outcome := reset(arena, *arguments))))
         return outcome
 
-    def watched_step(arena: Arena, actions: dict[str, Any]) -> Outcome:
+    def watched_step(arena: Arena, actions: dict[str, Any]) -> StepResult:
         seen.append((dict(actions), copy.deepcopy(outcome := step(arena, actions))))
         return outcome
 
@@ -56,14 +56,14 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, Any], Outcome
 
 
 def test_a_person_is_the_runner_and_the_training_plays_the_chasers(
-    trained: Path, person: Person, steps: list[tuple[dict[str, Any], Outcome]]
+    trained: Path, person: Person, steps: list[tuple[dict[str, Any], StepResult]]
 ) -> None:
     person.press("Left")
     result = run("play", "tag", trained, "--human", "runner_0", "--seed", 1)
     assert result.exit_code == 0, result.output
     assert result.output.startswith("episode 1: return chaser ")
     outcomes = [outcome for _, outcome in steps]
-    # The key leads the runner, once the game has heard of it.
+    # The key moves the runner, once the game has got it.
     told = [outcome.infos["runner_0"]["human_action"][0] for outcome in outcomes[1:]]
     first = told.index(TO_THE_LEFT)
     assert first < len(told) - 10
@@ -72,7 +72,7 @@ def test_a_person_is_the_runner_and_the_training_plays_the_chasers(
     places = [float(outcome.observations["runner_0"][0]) for outcome in outcomes[first + 1 :]]
     assert np.all(np.diff(places) <= 0.0)
     assert places[-1] < places[0] - 0.1
-    # The chasers do what their policy does, and nobody else is asked for them.
+    # The chasers do what their policy does, and get no other input.
     policy = PPO.load(trained / "checkpoints" / "000000256" / "chaser.zip", device="cpu")
     for before, (actions, _) in zip(outcomes, steps[1:], strict=False):
         views = np.stack([before.observations[chaser] for chaser in CHASERS])
@@ -99,7 +99,7 @@ def playing(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize("options", [[], ["--human", "runner_0"]], ids=["watching", "playing"])
-def test_who_closes_the_window_has_played_enough(options: list[str], trained: Path, person: Person, mark: str) -> None:
+def test_a_closed_window_ends_the_play(options: list[str], trained: Path, person: Person, mark: str) -> None:
     with playing("tag", trained, *options) as process:
         person.close_window()
         output, _ = process.communicate(timeout=60)

@@ -22,7 +22,7 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
 
 from godot_marl.engine import Engine
-from godot_marl.training import arenas
+from godot_marl.training import arena_pool
 
 pytestmark = pytest.mark.godot
 
@@ -93,7 +93,7 @@ def test_without_a_display_a_whole_training_ends_well_and_says_how_to_get_the_vi
 
 
 @pytest.mark.parametrize("package", ["imageio_ffmpeg", "imageio.v2"])
-def test_what_writes_videos_may_be_missing_at_the_end_of_a_training(
+def test_a_training_ends_well_without_a_video_writer(
     package: str, tmp_path: Path, settings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
@@ -190,7 +190,7 @@ def test_train_refuses_to_overwrite_results(trained: tuple[Path, Result], settin
     assert "The folder holds the results of another training." in result.output
 
 
-def test_evaluate_writes_the_table_anew(trained: tuple[Path, Result]) -> None:
+def test_evaluate_writes_the_table_again(trained: tuple[Path, Result]) -> None:
     out, _ = trained
     (out / "evaluation.json").unlink()
     result = run("evaluate", out, "--episodes", 3)
@@ -199,7 +199,7 @@ def test_evaluate_writes_the_table_anew(trained: tuple[Path, Result]) -> None:
     assert "95 % interval" in result.output
 
 
-def test_evaluate_chooses_the_best_checkpoint_anew(trained: tuple[Path, Result]) -> None:
+def test_evaluate_chooses_the_best_checkpoint_again(trained: tuple[Path, Result]) -> None:
     out, _ = trained
     shutil.rmtree(out / "best")
     result = run("evaluate", out, "--episodes", 2, "--best-of", 2)
@@ -207,7 +207,7 @@ def test_evaluate_chooses_the_best_checkpoint_anew(trained: tuple[Path, Result])
     choice = json.loads((out / "best" / "choices.json").read_text())["default"]
     chosen = out / "checkpoints" / f"{choice['steps']:09d}"
     assert (out / "best" / "default.zip").read_bytes() == (chosen / "default.zip").read_bytes()
-    assert f"best default: as it was after {choice['steps']} steps (mean return {choice['mean']:.3f}" in result.output
+    assert f"best default: the checkpoint of {choice['steps']} steps (mean return {choice['mean']:.3f}" in result.output
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -238,7 +238,7 @@ def test_an_interruption_keeps_what_was_learned_and_resume_goes_on(number: signa
     assert reached < after[-1] <= reached + 100
 
 
-def test_a_game_that_dies_is_replaced(tmp_path: Path) -> None:
+def test_a_game_that_exits_is_restarted(tmp_path: Path) -> None:
     out, mark = tmp_path / "out", new_mark()
     process = start_training(mark, "--steps", "1000000", "--out", str(out))
     try:
@@ -256,7 +256,7 @@ def test_a_game_that_dies_is_replaced(tmp_path: Path) -> None:
     assert leaves_nothing(mark)
 
 
-def test_a_game_that_dies_without_restarts_leaves_what_was_learned(tmp_path: Path) -> None:
+def test_a_game_that_exits_without_restarts_keeps_the_last_checkpoint(tmp_path: Path) -> None:
     out, mark = tmp_path / "out", new_mark()
     process = start_training(mark, "--steps", "1000000", "--out", str(out), "--no-restart-workers")
     try:
@@ -296,27 +296,20 @@ def test_each_resume_plays_other_episodes(
 ) -> None:
     out, seeds = tmp_path / "run", []
     shutil.copytree(trained[0], out)
-    seed_of = arenas.seed_of
+    seed_of = arena_pool.seed_of
 
     def seed_and_note(*of: int) -> int:
         seeds.append(seed_of(*of))
         return seeds[-1]
 
-    monkeypatch.setattr(arenas, "seed_of", seed_and_note)
+    monkeypatch.setattr(arena_pool, "seed_of", seed_and_note)
     for steps in (280, 300):
         result = run("train", "cartpole", "--resume", out, "--steps", steps, "--no-video", "--episodes", 2)
         assert result.exit_code == 0, result.output
     assert len({*seeds, *range(10)}) == 12
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "many", "1.5"])
-def test_a_number_of_games_that_cannot_be_played(value: str) -> None:
-    result = run("train", "cartpole", "--processes", value)
-    assert result.exit_code == 2
-    assert "Invalid value for '--processes': give the number of games to play at once, 1 or more" in result.output
-
-
-def test_resume_of_what_is_no_training(tmp_path: Path) -> None:
+def test_resume_of_a_folder_without_a_training_is_an_error(tmp_path: Path) -> None:
     result = run("train", "cartpole", "--resume", tmp_path)
     assert result.exit_code == 1
     assert "This is not the folder of a training." in result.output
@@ -340,12 +333,6 @@ def test_settings_that_cannot_be_used(text: str, expected: str, tmp_path: Path) 
     assert not (tmp_path / "out" / "checkpoints").exists()
 
 
-def test_unknown_game() -> None:
-    result = run("train", "cartpoel")
-    assert result.exit_code == 1
-    assert result.output.startswith("GameNotFoundError: There is no such game.\n  where: cartpoel\n")
-
-
 @pytest.fixture(scope="module")
 def own(scenes: Path, settings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a training of a game of one's own, whose path was given relative to the current folder."""
@@ -361,13 +348,13 @@ def own(scenes: Path, settings: Path, tmp_path_factory: pytest.TempPathFactory) 
     return out
 
 
-def test_a_game_of_ones_own_trains(own: Path, scenes: Path) -> None:
+def test_a_users_own_game_trains(own: Path, scenes: Path) -> None:
     assert (own / "evaluation.json").exists()
     assert own.name.startswith("scenes-")
     assert json.loads((own / "run.json").read_text())["game"] == str(scenes.resolve())
 
 
-def test_a_game_of_ones_own_is_found_again_from_elsewhere(
+def test_a_users_own_game_is_found_from_another_folder(
     own: Path, scenes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(scenes)

@@ -1,5 +1,5 @@
 extends SceneTree
-## Plays tag with the arrow keys, without a bridge, until the game begins anew. Prints one line of
+## Plays tag with the arrow keys, without a bridge, until the game begins again. Prints one line of
 ## JSON.
 ##
 ## Run by test_tag.py in a copy of the project.
@@ -26,7 +26,7 @@ func _physics_process(_delta: float) -> bool:
 	_frame += 1
 	if _frame == 1:
 		# Not before: the game gives out random places once it is ready. This one has free floor to
-		# the left, nobody is near, and the second chaser comes straight to it.
+		# the left, no other agent is near, and the second chaser comes straight to it.
 		_runner.position = Vector2(700.0, 288.0)
 		for i: int in 3:
 			var chaser: Node2D = _game.get_node("Chaser%d" % (i + 1))

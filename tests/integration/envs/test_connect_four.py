@@ -15,19 +15,19 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from connect_four_model import Model, all_kinds_of_games, position, random_game
+from connect_four_model import Model, all_kinds_of_games, random_game
 from pages import table_rows
 from pettingzoo import AECEnv
 from pettingzoo.test import api_test, render_test, seed_test
-from pettingzoo.test.state_test import test_state as check_state
+from pettingzoo.test.state_test import test_state as validate_state
 from pettingzoo.test.state_test import test_state_space as check_state_space
 
 import godot_marl
-from godot_marl.addon import prepare_example
+from godot_marl.assets.install import prepare_example
 from godot_marl.engine import Engine
 from godot_marl.envs import connect_four_v0
 from godot_marl.errors import SceneError
-from godot_marl.project import Project
+from godot_marl.game.project import Project
 
 pytestmark = pytest.mark.godot
 
@@ -103,7 +103,7 @@ def test_seeds_of_the_aec_form() -> None:
 @pytest.mark.filterwarnings("ignore:State numpy array is all zeros:UserWarning")
 def test_state_of_the_arena(env: TurnEnv) -> None:
     check_state_space(env)
-    check_state(env, num_cycles=30)
+    validate_state(env, num_cycles=30)
 
 
 def test_max_cycles_truncates_both() -> None:
@@ -209,57 +209,6 @@ def test_seeds_change_nothing(env: TurnEnv) -> None:
 # -- The scripted player -----------------------------------------------------------------------------------------------
 
 
-def scripted_choices(moves: list[int]) -> set[int]:
-    """All that the scripted player does after these moves, with many seeds."""
-    model = position(moves)
-    view = model.view(model.turn).ravel()
-    mask = np.array([height < 6 for height in model.heights], np.int8)
-    choices = {scripted(view, mask, np.random.default_rng(seed)) for seed in range(200)}
-    without_mask = {scripted(view, None, np.random.default_rng(seed)) for seed in range(200)}
-    assert choices == without_mask
-    return choices
-
-
-@pytest.mark.parametrize(
-    ("moves", "choices"),
-    [
-        ([0, 6, 0, 6, 0, 6], {0}),  # both threaten: it wins rather than blocks
-        ([0, 6, 0, 6, 0], {0}),  # it blocks
-        ([0, 0, 1, 1, 3, 3], {2}),  # it fills the gap
-        ([0, 1, 1, 2, 2, 3, 2, 3, 3, 5], {3}),  # a diagonal
-        ([3] * 6, {0, 1, 2, 4, 5, 6}),  # the middle is full
-        ([], {0, 1, 2, 3, 4, 5, 6}),
-    ],
-)
-def test_what_the_scripted_player_does(moves: list[int], choices: set[int]) -> None:
-    assert scripted_choices(moves) == choices
-
-
-def test_the_scripted_player_gives_no_win_away() -> None:
-    # Player 1 has three side by side in the second row. Columns 1 and 5 are empty, and no win as long as they are.
-    moves = [1, 1, 2, 2, 5, 3, 6, 3]
-    assert {column for column in range(7) if position(moves).gives_away(column)} == {0, 4}
-    assert scripted_choices(moves) == {1, 2, 3, 5, 6}
-
-
-def test_the_scripted_player_agrees_with_the_model_everywhere() -> None:
-    rng = np.random.default_rng(6)
-    reasons = []
-    for _ in range(300):
-        moves = random_game(rng).moves
-        model = position(moves[: int(rng.integers(len(moves)))])
-        columns = model.open_columns()
-        options = {
-            "wins": {column for column in columns if model.completes(model.turn, column)},
-            "blocks": {column for column in columns if model.completes(1 - model.turn, column)},
-            "gives nothing away": {column for column in columns if not model.gives_away(column)},
-            "has no choice": set(columns),
-        }
-        reasons.append(next(reason for reason, choices in options.items() if choices))
-        assert scripted(model.view(model.turn).ravel(), None, rng) in options[reasons[-1]]
-    assert set(reasons) >= {"wins", "blocks", "gives nothing away"}
-
-
 def test_the_scripted_player_beats_the_random_one(env: TurnEnv) -> None:
     rng = np.random.default_rng(3)
     earned = []
@@ -274,7 +223,7 @@ def test_a_game_of_two_scripted_players_ends(env: TurnEnv) -> None:
     assert sum(totals.values()) == 0.0
 
 
-# -- Pictures and people -----------------------------------------------------------------------------------------------
+# -- Images and human players ------------------------------------------------------------------------------------------
 
 
 def test_frames_show_the_state_that_they_were_taken_in() -> None:
@@ -300,7 +249,7 @@ def test_frames_show_the_state_that_they_were_taken_in() -> None:
     assert len(np.unique(np.argwhere((first[-1] != first[-2]).any(axis=2))[:, 0])) > 60
 
 
-def test_the_keys_of_people(engine: Engine, tmp_path: Path) -> None:
+def test_the_keys_of_a_person(engine: Engine, tmp_path: Path) -> None:
     game = tmp_path / "game"
     shutil.copytree(prepare_example("connect_four"), game)
     scene = (game / "connect_four.tscn").read_text()
@@ -324,7 +273,7 @@ def test_the_keys_of_people(engine: Engine, tmp_path: Path) -> None:
             [0, False],  # the next key does, and makes no move
             [],
             [[2], [], 0],  # a press is one answer, and only the bridge makes a move of it
-            [],  # pressed for a move that somebody else has made
+            [],  # pressed for a move that another player has made
             [],  # the column is full
             [],  # pressed in the game before
         ]

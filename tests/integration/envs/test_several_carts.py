@@ -164,10 +164,10 @@ def test_carts_end_apart_and_stand_still_until_the_next_episode(env: GodotParall
     assert (env.state().reshape(4, 4)[:, 1] > 0.0).all()
 
 
-# -- Pictures ----------------------------------------------------------------------------------------------------------
+# -- Images ------------------------------------------------------------------------------------------------------------
 
 
-def test_the_picture_tells_the_carts_apart() -> None:
+def test_the_image_distinguishes_the_carts() -> None:
     env = make(render_mode="rgb_array", render_size=(960, 540))
     env.reset(seed=1)
     before = env.render()

@@ -19,11 +19,11 @@ from pages import table_rows
 from pettingzoo.test import api_test, max_cycles_test, parallel_api_test, render_test, seed_test
 from pettingzoo.test.state_test import state_test
 
-from godot_marl.addon import prepare_example
+from godot_marl.assets.install import prepare_example
 from godot_marl.engine import Engine
 from godot_marl.envs import soccer_v0
+from godot_marl.game.project import Project
 from godot_marl.parallel import GodotParallelEnv
-from godot_marl.project import Project
 
 pytestmark = pytest.mark.godot
 
@@ -173,7 +173,7 @@ def test_actions_run_in_the_teams_own_direction(env: GodotParallelEnv) -> None:
             assert env.state()[place + 2 : place + 4].tolist() == pytest.approx(velocity * [side, 1])
 
 
-def test_nobody_and_nothing_leaves_the_field(env: GodotParallelEnv) -> None:
+def test_no_player_and_no_ball_leaves_the_field(env: GodotParallelEnv) -> None:
     # The middles of the bodies stay in front of the boards, and those of players in front of the goals.
     for seed in range(3):
         states = np.stack(Match(env, by_rule, by_rule, seed).states) * HALF_LENGTH
@@ -182,7 +182,7 @@ def test_nobody_and_nothing_leaves_the_field(env: GodotParallelEnv) -> None:
         assert np.abs(states[:, 0]).max() <= 8.0
 
 
-def test_everything_is_inside_the_bounds(env: GodotParallelEnv) -> None:
+def test_observations_and_states_are_inside_the_bounds(env: GodotParallelEnv) -> None:
     space = env.observation_space("red_0")
     assert isinstance(space, gymnasium.spaces.Box)
     assert np.isfinite(space.low).all()
@@ -228,7 +228,7 @@ def test_blue_sees_the_mirrored_field(env: GodotParallelEnv) -> None:
 
 
 def test_no_team_wins_the_first_duel_more_often(env: GodotParallelEnv) -> None:
-    # Both teams do the same, so the ball stays on the halfway line until the engine's order of bodies tells.
+    # Both teams do the same, so the ball stays on the halfway line until the engine's order of bodies matters.
     ways = []
     for seed in range(16):
         observations, _ = env.reset(seed=seed)
@@ -331,7 +331,7 @@ def test_the_game_plays_by_hand(engine: Engine, tmp_path: Path) -> None:
     )
     text += '\n[node name="Probe" type="Node" parent="."]\nscript = ExtResource("probe")\n'
     scene.write_text(text, encoding="utf-8")
-    # Nobody presses a key, so red has one player too few.
+    # No key is pressed, so red has one player too few.
     command = [str(engine.path), "--headless", "--path", str(game), "--fixed-fps", "30", "--quit-after", "60000"]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "ERROR" not in result.stdout + result.stderr

@@ -19,11 +19,11 @@ from pages import table_rows
 from pettingzoo.test import api_test, max_cycles_test, parallel_api_test, render_test, seed_test
 from pettingzoo.test.state_test import state_test
 
-from godot_marl.addon import prepare_example
+from godot_marl.assets.install import prepare_example
 from godot_marl.engine import Engine
 from godot_marl.envs import tag_v0
+from godot_marl.game.project import Project
 from godot_marl.parallel import GodotParallelEnv
-from godot_marl.project import Project
 
 pytestmark = pytest.mark.godot
 
@@ -233,7 +233,7 @@ def test_starting_places_are_free_and_apart(env: GodotParallelEnv) -> None:
     assert len(seen) == 60
 
 
-def test_nobody_gets_into_walls_obstacles_or_each_other(env: GodotParallelEnv) -> None:
+def test_agents_do_not_overlap_walls_obstacles_or_each_other(env: GodotParallelEnv) -> None:
     rng = np.random.default_rng(0)
     touched = 0
     for seed in range(4):
@@ -270,7 +270,7 @@ def test_chasers_that_run_to_the_same_corner_block_each_other(env: GodotParallel
     assert blocked >= 5
 
 
-def test_who_runs_at_a_wall_at_an_angle_slides_along_it(env: GodotParallelEnv) -> None:
+def test_an_agent_that_meets_a_wall_at_an_angle_slides_along_it(env: GodotParallelEnv) -> None:
     env.reset(seed=1)
     slid = 0
     for _ in range(40):
@@ -288,7 +288,9 @@ def test_who_runs_at_a_wall_at_an_angle_slides_along_it(env: GodotParallelEnv) -
 
 
 @pytest.mark.parametrize(("action", "way"), list(enumerate(WAYS, start=1)))
-def test_everyone_runs_where_the_action_says(env: GodotParallelEnv, action: int, way: tuple[float, float]) -> None:
+def test_agents_move_in_the_direction_of_their_action(
+    env: GodotParallelEnv, action: int, way: tuple[float, float]
+) -> None:
     fastest = dict.fromkeys(AGENTS, 0.0)
     for seed in range(10):
         env.reset(seed=seed)
@@ -313,7 +315,7 @@ def test_everyone_runs_where_the_action_says(env: GodotParallelEnv, action: int,
 
 def test_rays_are_right_from_the_first_observation_on(env: GodotParallelEnv) -> None:
     rng = np.random.default_rng(1)
-    # A game that has just been started as well as one that has moved everyone away.
+    # Both a game that has just started and one that has moved every agent away.
     for game in (tag_v0.parallel_env(), env):
         hits = 0
         for seed in range(15):
@@ -403,7 +405,7 @@ def test_the_scripted_runner_beats_a_random_one(env: GodotParallelEnv) -> None:
     assert {episode.survived for episode in scripted} == {True, False}
 
 
-# -- Pictures, and play by hand ----------------------------------------------------------------------------------------
+# -- Images, and play by hand ------------------------------------------------------------------------------------------
 
 
 def test_frames_show_the_state_that_they_are_taken_in() -> None:
@@ -413,7 +415,7 @@ def test_frames_show_the_state_that_they_are_taken_in() -> None:
     for _ in range(8):
         env.step(dict.fromkeys(AGENTS, 1))
     last = env.render()
-    # Where everyone is, there is its colour: a point behind the eyes.
+    # The colour of each agent is at its place: a point behind the eyes.
     where = places(env)
     env.reset(seed=4)
     again = env.render()

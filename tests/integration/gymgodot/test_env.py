@@ -1,4 +1,4 @@
-"""`godot_marl/server-v0` with a real Godot 3 and a project whose node speaks as GymGodot's does."""
+"""`godot_marl/server-v0` with a real Godot 3 and a project with a node that follows GymGodot's protocol."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from godot3 import GOOD_RETURN, PROJECT, SPACES, MakeServer, command, godot3, trained_return
+from godot3 import GOOD_RETURN, PROJECT, MakeServer, command, godot3, trained_return
 from gymnasium import spaces
 from gymnasium.utils.env_checker import check_env
 from gymnasium.wrappers import RecordVideo
@@ -26,7 +26,6 @@ from processes import MARK, becomes_true, leaves_nothing, marked, new_mark, sign
 
 from godot_marl import errors
 from godot_marl.engine import Engine
-from godot_marl.gymgodot.env import GymGodotServerEnv
 
 pytestmark = pytest.mark.godot
 
@@ -95,7 +94,7 @@ def test_done_terminates_and_gymnasiums_limit_truncates(server: MakeServer) -> N
     ]  # fmt: skip
 
 
-def test_options_reach_nobody_and_are_refused(server: MakeServer) -> None:
+def test_reset_options_are_rejected(server: MakeServer) -> None:
     with pytest.raises(errors.InvalidOptionError, match="GymGodot's games take no options"):
         server("point").reset(options={"level": 2})
 
@@ -124,7 +123,7 @@ def test_each_copy_of_a_pickled_environment_plays_a_game_of_its_own(server: Make
         copy.close()
 
 
-# -- What the game is told ---------------------------------------------------------------------------------------------
+# -- Arguments of the game ---------------------------------------------------------------------------------------------
 
 
 def test_the_game_gets_gymgodots_arguments(server: MakeServer, tmp_path: Path) -> None:
@@ -143,40 +142,10 @@ def test_the_game_gets_gymgodots_arguments(server: MakeServer, tmp_path: Path) -
         "--serverIP=127.0.0.1",
     ]
     assert arguments[7:] == [f"--renderPath={tmp_path}/made/by us/"]
-    # Only for those who want pictures.
+    # Only with a render mode.
     assert not (tmp_path / "made").exists()
     # Godot shows them to its scripts, too.
     assert f"--renderPath={tmp_path}/made/by us/" in process.output()
-
-
-def test_gymgodots_own_defaults_and_types(tmp_path: Path) -> None:
-    env = GymGodotServerEnv("127.0.0.1", "8000", None, spaces.Discrete(2), spaces.Box(-1, 1, (4,)), "thread", True, 60)
-    assert env._wish.port == 8000
-    assert env._wish.window_render
-    assert env._wish.render_path == f"{Path.cwd().as_posix()}/render_frames/"
-    assert env.metadata["render_fps"] == 60
-    with pytest.raises(errors.ResetNeededError):
-        env.step(0)
-
-
-@pytest.mark.parametrize(
-    ("options", "where"),
-    [
-        ({"proc_mode": "fork"}, "proc_mode"),
-        ({"serverPort": "http"}, "serverPort"),
-        ({"serverPort": 65536}, "serverPort"),
-        ({"serverIP": ""}, "serverIP"),
-        ({"env_fps": 0}, "env_fps"),
-        ({"window_render": 1}, "window_render"),
-        ({"renderPath": "a=b"}, "renderPath"),
-        ({"step_timeout": 0}, "step_timeout"),
-        ({"start_timeout": "soon"}, "start_timeout"),
-    ],
-)
-def test_an_argument_that_cannot_work_is_an_error_at_once(options: dict[str, Any], where: str) -> None:
-    with pytest.raises(errors.InvalidOptionError) as error:
-        GymGodotServerEnv(**SPACES["point"], **options)
-    assert error.value.where == where
 
 
 def test_a_port_in_use_is_an_error(server: MakeServer) -> None:
@@ -204,10 +173,12 @@ def test_a_game_that_the_user_starts_is_waited_for(server: MakeServer, caplog: p
                 game.kill()
 
 
-def test_an_address_that_others_can_reach_is_warned_of(server: MakeServer, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_address_that_other_machines_reach_logs_a_warning(
+    server: MakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(errors.GameTimeoutError):
         server("point", exeCmd=None, serverIP="0.0.0.0", start_timeout=0.1).reset()  # noqa: S104 - what is warned of
-    assert "this wire knows no token" in caplog.text
+    assert "this protocol has no token" in caplog.text
 
 
 def test_a_game_with_our_bridge_is_sent_to_its_own_environment(
@@ -224,14 +195,14 @@ def test_a_game_with_our_bridge_is_sent_to_its_own_environment(
     assert error.value.remedy == "This scene has a MarlBridge: use gymnasium.make('godot_marl/Godot-v0', game=...)."
 
 
-def test_nobody_who_comes_is_a_timeout_that_names_the_address(server: MakeServer) -> None:
+def test_a_game_that_is_never_started_is_a_timeout_that_names_the_address(server: MakeServer) -> None:
     with pytest.raises(errors.GameTimeoutError, match="No game connected") as error:
         server("point", exeCmd=None, start_timeout=0.3).reset()
     assert error.value.where is not None
     assert error.value.where.startswith("ws://127.0.0.1:")
 
 
-# -- Pictures ----------------------------------------------------------------------------------------------------------
+# -- Images ------------------------------------------------------------------------------------------------------------
 
 
 def test_frames_are_numbered_and_returned_without_a_display(
@@ -275,12 +246,12 @@ def test_without_render_mode_the_picture_is_only_saved(server: MakeServer, tmp_p
     assert env.render() is None
     assert (tmp_path / "a" / "b" / "0.png").is_file()
     (tmp_path / "a" / "b" / "1.png").mkdir()
-    with pytest.raises(errors.GameError, match="could not save a frame"):
+    with pytest.raises(errors.GameError, match="could not save an image"):
         env.render()
     env.reset()
     (tmp_path / "a").rename(tmp_path / "c")
     (tmp_path / "a").touch()
-    with pytest.raises(errors.InvalidOptionError, match="cannot be made"):
+    with pytest.raises(errors.InvalidOptionError, match="cannot be created"):
         env.render()
 
 
@@ -288,7 +259,7 @@ def test_a_game_without_a_window_says_that_it_has_no_picture(server: MakeServer)
     env = server("point")
     env.reset()
     begin = time.monotonic()
-    with pytest.raises(errors.GameError, match="could not save a frame") as error:
+    with pytest.raises(errors.GameError, match="could not save an image") as error:
         env.render()
     assert "flip_y" in str(error.value.got)
     # Its node never answers, which is not waited for to the end.
@@ -302,7 +273,7 @@ def test_a_game_without_a_window_says_that_it_has_no_picture(server: MakeServer)
     ("fault", "error", "text"),
     [
         ("quit", errors.GameExitedError, "ended while Python was stepping"),
-        ("loop", errors.GameTimeoutError, "did not answer in time"),
+        ("loop", errors.GameTimeoutError, "did not reply in time"),
         ("nan", errors.InvalidObservationError, r"NaN at \[1\]"),
         ("count", errors.InvalidObservationError, r"3 values, \[0, 1, 2\]"),
         ("text", errors.InvalidObservationError, "'one'"),

@@ -47,13 +47,13 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Migrated:
     return Migrated(source, source.with_name("my_game-godot4"), run("migrate", source))
 
 
-def test_nothing_is_left_to_be_done_by_hand(migrated: Migrated) -> None:
+def test_the_migration_leaves_no_manual_work(migrated: Migrated) -> None:
     assert migrated.result.exit_code == 0, migrated.result.output
     assert "0 left to be done by hand" in migrated.result.output
     assert contents(migrated.source) == contents(PROJECT)
 
 
-def test_the_report_says_what_in_which_line_and_why(migrated: Migrated) -> None:
+def test_the_report_names_each_change_its_line_and_its_reason(migrated: Migrated) -> None:
     report = (migrated.folder / "MIGRATION.txt").read_text()
     assert report.rstrip() in migrated.result.output
     files = {part.partition("\n")[0]: part.splitlines()[1:] for part in report.split("\n\n")}
@@ -68,7 +68,7 @@ def test_the_report_says_what_in_which_line_and_why(migrated: Migrated) -> None:
         ("puck/puck.gd", "  all       done        get_action_space() is new: MarlSpace.box([-1.0], [1.0])  "
          "(from puck/learn.py)"),
         ("bridge/GymGodot.gd", "  all       done        is not in the copy  "
-         "(the bridge does what GymGodot's node did)"),
+         "(the bridge replaces GymGodot's node)"),
     ):  # fmt: skip
         assert line in files[file], files[file]
     # Each line is that of the Godot 3 file.
@@ -153,7 +153,7 @@ def test_the_copy_trains(migrated: Migrated) -> None:
         env.close()
 
 
-def test_what_is_left_is_told_and_a_report_alone_leaves_no_copy(tmp_path: Path) -> None:
+def test_the_report_lists_manual_work_and_report_only_leaves_no_copy(tmp_path: Path) -> None:
     game = tmp_path / "game"
     shutil.copytree(PROJECT, game)
     shutil.rmtree(game / "puck")
@@ -179,10 +179,10 @@ def test_what_is_left_is_told_and_a_report_alone_leaves_no_copy(tmp_path: Path) 
     for part in (
         "  all       by hand     lacks is_done  (an agent has all five methods)",
         "  all       by hand     no action space was found  (",
-        "  line 22   look at it  unknown property CharacterBody2D.haste  (Godot 4 leaves it out)",
+        "  line 22   look at it  unknown property CharacterBody2D.haste  (Godot 4 ignores it)",
         "  line 24   look at it  randomize()  (copies in one process share these random numbers",
         "  line 23   look at it  var file = File.new()  (Godot 4 has FileAccess and DirAccess",
-        '  line 23   by hand     Identifier "File" not declared in the current scope.  (Godot 4 says so of the copy)',
+        '  line 23   by hand     Identifier "File" not declared in the current scope.  (Godot 4 reports',
     ):
         assert any(line.startswith(part) for line in lines), (part, result.output)
     assert [path.name for path in tmp_path.iterdir()] == ["game"]
@@ -191,7 +191,7 @@ def test_what_is_left_is_told_and_a_report_alone_leaves_no_copy(tmp_path: Path) 
 def test_a_folder_that_exists_is_refused(tmp_path: Path) -> None:
     result = run("migrate", PROJECT, "--to", tmp_path)
     assert result.exit_code == 1
-    assert "There is something where the copy should be." in result.output
+    assert "The folder of the copy exists already." in result.output
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,7 +11,7 @@ import pytest
 from processes import MARK, new_mark
 from ray_cluster import RayCluster, run_cluster
 
-from godot_marl.cache import cache_dir
+from godot_marl.assets.cache import cache_dir
 from godot_marl.engine import Engine
 
 

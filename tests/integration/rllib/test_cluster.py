@@ -72,7 +72,7 @@ def runners_of(algorithm: Any, cluster: RayCluster) -> list[Runner]:
 
 
 def stat(pid: int) -> list[str]:
-    """What the kernel tells of a process; its name, in parentheses, may hold anything."""
+    """The kernel's record of a process; its name, in parentheses, may hold anything."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 

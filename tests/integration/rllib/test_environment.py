@@ -120,7 +120,7 @@ def test_agents_take_turns(scenes: Path, cluster: RayCluster) -> None:
             "player_1": 2,
             "player_2": 2,
         }
-        # Each hears of its own move and of what came after it.
+        # Each gets the rewards of its own move and of the moves after it.
         assert all(part.get_return() >= 1.0 for part in episode.agent_episodes.values())
     assert cluster.has_no_game()
 
@@ -138,7 +138,7 @@ def test_turns_that_are_cut_off(scenes: Path, cluster: RayCluster) -> None:
         }
 
 
-def test_who_may_come_later_has_spaces_from_the_start(make: Make) -> None:
+def test_agents_that_may_join_later_have_spaces_from_the_start(make: Make) -> None:
     env = make("herd", mask_in_observation=False)
     observations, _ = env.reset(seed=1)
     assert set(observations) < set(env.possible_agents)
@@ -183,7 +183,7 @@ def test_env_config_replaces_options(make: Make) -> None:
     assert truncations == {"runner_0": True, "runner_1": True, "thrower_0": True, "__all__": True}
 
 
-def test_mistakes_are_told_before_any_game_starts(scenes: Path, cluster: RayCluster) -> None:
+def test_mistakes_are_errors_before_any_game_starts(scenes: Path, cluster: RayCluster) -> None:
     from godot_marl import rllib
 
     with pytest.raises(errors.InvalidOptionError, match="Did you mean max_episode_steps"):
@@ -196,7 +196,7 @@ def test_mistakes_are_told_before_any_game_starts(scenes: Path, cluster: RayClus
 
 
 @pytest.mark.parametrize("is_stopped", [False, True], ids=["running", "stopped"])
-def test_an_actor_that_is_killed_takes_its_game_along(scenes: Path, cluster: RayCluster, is_stopped: bool) -> None:
+def test_a_killed_actor_ends_its_game(scenes: Path, cluster: RayCluster, is_stopped: bool) -> None:
     import ray
 
     @ray.remote(num_cpus=0)

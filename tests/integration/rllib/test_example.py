@@ -14,7 +14,7 @@ from ray_cluster import RayCluster
 pytestmark = [pytest.mark.godot, pytest.mark.rllib, pytest.mark.timeout(400)]
 
 
-def test_script_trains_both_policies_and_leaves_no_game_behind(cluster: RayCluster) -> None:
+def test_script_trains_both_policies_and_leaves_no_process(cluster: RayCluster) -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "docs/examples/rllib_tag.py"), "--steps", "600"],
         env={**os.environ, "RAY_ADDRESS": cluster.address},

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import _thread
 import logging
 import signal
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,19 +11,17 @@ from typing import Any
 import pytest
 from processes import again_and_again, becomes_true, leaves_nothing, marked, signal_all
 
-from godot_marl import errors, restarts
-from godot_marl.arena import Arena
+from godot_marl import errors
+from godot_marl.core.arena import Arena
+from godot_marl.core.episode import StepResult
 from godot_marl.options import Options
-from godot_marl.outcomes import Outcome
-from godot_marl.training.arenas import Arenas, seed_of
+from godot_marl.training.arena_pool import Arenas
+from godot_marl.vector import restarting_pool
 
 pytestmark = pytest.mark.usefixtures("mark")
 
 # Longer than a busy machine takes for a step, and what a hung game costs.
 STEP_TIMEOUT = 3.0
-
-# The first of several games that comes here ends at once; the others never connect.
-ONE_ENDS = 'if mkdir "$0" 2> /dev/null; then exit 7; fi; exec sleep 1000'
 
 MakeArenas = Callable[..., Arenas]
 
@@ -39,7 +34,7 @@ def make(scenes: Path, mark: str) -> Iterator[MakeArenas]:
     def make_some(scene: str, count: int = 1, *, restarts: bool = True) -> Arenas:
         def make_one(number: int) -> Arena:
             wishes = {"scene": f"{scene}.tscn", "step_timeout": STEP_TIMEOUT, "seed": number}
-            return Arena(scenes, Options.of(wishes), number=number)
+            return Arena(scenes, Options.from_kwargs(wishes), number=number)
 
         made.append(Arenas(make_one, count, restarts=restarts))
         made[-1].start()
@@ -63,50 +58,7 @@ def kill(mark: str, game: int) -> None:
     assert becomes_true(lambda: game not in marked(mark).get("game", ()))
 
 
-def test_the_seeds_of_arenas_are_apart_and_the_first_is_the_trainings() -> None:
-    seeds = [[seed_of(seed, number) for number in range(20)] for seed in range(20)]
-    assert [row[0] for row in seeds] == list(range(20))
-    assert len({seed for row in seeds for seed in row}) == 400
-    assert all(0 <= seed < 2**63 for row in seeds for seed in row)
-    assert seed_of(3, 7) == seeds[3][7]
-
-
-def test_a_training_that_goes_on_has_seeds_of_its_own() -> None:
-    seeds = [seed_of(5, number, steps) for number in range(3) for steps in (0, 1, 2, 100, 200)]
-    assert len({*seeds, *range(20)}) == len(seeds) + 19
-    assert seed_of(5, 0, 100) == seed_of(5, 0, 100)
-
-
-def starting(command: list[str]) -> Arenas:
-    """Three arenas whose game is another program."""
-    options = Options.of({"command": command, "start_timeout": 50.0})
-    return Arenas(lambda number: Arena(None, options, number=number), 3, restarts=True)
-
-
-def test_the_first_game_that_cannot_start_is_told_at_once_and_the_others_are_ended(mark: str, tmp_path: Path) -> None:
-    begin = time.monotonic()
-    with pytest.raises(errors.GameExitedError, match=r"worker \d, sh .*\n.*\n.*exit status 7"):
-        starting(["sh", "-c", ONE_ENDS, str(tmp_path / "taken")]).start()
-    assert time.monotonic() - begin < 20.0
-    assert leaves_nothing(mark)
-
-
-def test_ctrl_c_waits_for_no_game_that_starts(mark: str) -> None:
-    def interrupt() -> None:
-        becomes_true(lambda: len(marked(mark).get("other", ())) == 3, 20)
-        _thread.interrupt_main()
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    begin = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        starting(["sleep", "1000"]).start()
-    thread.join()
-    assert time.monotonic() - begin < 20.0
-    assert leaves_nothing(mark)
-
-
-def step(arenas: Arenas, number: int, agent: str) -> Outcome | None:
+def step(arenas: Arenas, number: int, agent: str) -> StepResult | None:
     """A step of one arena, whose agent takes its action 0."""
     arenas.begin_step(number, {agent: 0})
     return arenas.finish_step(number)
@@ -123,17 +75,17 @@ def lose(fault: str, worker: Any, mark: str, monkeypatch: pytest.MonkeyPatch) ->
     elif fault == "hangs":
         signal_all([worker._process.pid], signal.SIGSTOP)
     elif fault == "takes nothing in":
-        monkeypatch.setattr(worker._link, "send", fail)
+        monkeypatch.setattr(worker._connection, "send", fail)
     else:
         monkeypatch.setattr(worker._session, "receive", fail)
 
 
 @pytest.mark.godot
-def test_a_lost_game_is_replaced_at_its_reset_and_the_other_knows_nothing_of_it(
+def test_a_lost_game_is_restarted_at_its_reset_and_the_other_is_unchanged(
     make: MakeArenas, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, mark: str
 ) -> None:
-    monkeypatch.setattr(restarts, "FIRST_WAIT", 0.0)
-    monkeypatch.setattr(restarts, "MOST_IN_VAIN", 1000)
+    monkeypatch.setattr(restarting_pool, "FIRST_DELAY", 0.0)
+    monkeypatch.setattr(restarting_pool, "MAX_FAILED_STARTS", 1000)
     arenas = make("walker", 2)
     arenas.reset(0)
     arenas.reset(1)
@@ -165,10 +117,10 @@ def test_a_lost_game_is_replaced_at_its_reset_and_the_other_knows_nothing_of_it(
 def test_a_game_that_is_lost_every_time_is_given_up(
     make: MakeArenas, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(restarts, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(restarting_pool, "FIRST_DELAY", 0.01)
     monkeypatch.setenv("FAULT", "apply_action=quit")
     arenas = make("answering")
-    outcomes: list[Outcome | None] = []
+    outcomes: list[StepResult | None] = []
 
     def play() -> None:
         arenas.reset(0)
@@ -190,7 +142,7 @@ def test_a_game_that_is_lost_every_time_is_given_up(
 
 @pytest.mark.godot
 def test_a_game_that_is_lost_in_every_reset_is_given_up(make: MakeArenas, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(restarts, "MOST_IN_VAIN", 1)
+    monkeypatch.setattr(restarting_pool, "MAX_FAILED_STARTS", 1)
     monkeypatch.setenv("FAULT", "get_observation=crash at once")
     arenas = make("answering")
     with pytest.raises(errors.WorkerRestartError, match="1 in a row that did not"):
@@ -212,7 +164,7 @@ def test_without_restarts_the_fault_is_raised(make: MakeArenas, mark: str) -> No
 
 
 @pytest.mark.godot
-def test_an_error_of_the_scene_is_raised_as_ever(
+def test_an_error_of_the_scene_is_raised_unchanged(
     make: MakeArenas, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("FAULT", "get_reward")
@@ -237,7 +189,7 @@ def test_a_new_game_must_have_the_agents_of_the_first_one(
 
 
 @pytest.mark.godot
-def test_closed_in_a_step_leaves_nothing(make: MakeArenas, mark: str) -> None:
+def test_close_in_a_step_leaves_no_process(make: MakeArenas, mark: str) -> None:
     arenas = make("walker", 2)
     for number in range(2):
         arenas.reset(number)

@@ -16,7 +16,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.evaluation import evaluate_policy
 
 from godot_marl import sb3
-from godot_marl.addon import prepare_example
+from godot_marl.assets.install import prepare_example
 
 pytestmark = pytest.mark.godot
 

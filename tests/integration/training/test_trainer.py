@@ -16,12 +16,12 @@ import pytest
 import torch
 from processes import MARK, becomes_true, leaves_nothing, marked, new_mark, signal_all
 
-from godot_marl.arena import Arena
+from godot_marl.core.arena import Arena
+from godot_marl.core.episode import StepResult
 from godot_marl.options import Options
-from godot_marl.outcomes import Outcome
-from godot_marl.training import Progress, Run, Settings, Training
-from godot_marl.training.arenas import Arenas, seed_of
-from godot_marl.training.experience import Learner
+from godot_marl.training import Progress, RunDirectory, Trainer, TrainingConfig
+from godot_marl.training.arena_pool import Arenas, seed_of
+from godot_marl.training.rollout import PolicyLearner
 
 pytestmark = pytest.mark.godot
 
@@ -33,7 +33,7 @@ ROWS = "plain 2"
 
 @dataclass
 class Log:
-    """What a training did: what it asked of its games, and what it learned from."""
+    """What a training did: the calls to its games, and the decisions it learned from."""
 
     calls: list[tuple[str, int]] = field(default_factory=list)
     cut_off: list[tuple[int, str]] = field(default_factory=list)
@@ -46,25 +46,25 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
     """Writes down what the trainings of a test do."""
     log = Log()
     begin, finish = Arenas.begin_step, Arenas.finish_step
-    act, cut_off, update = Learner.act, Learner.cut_off, Learner.update
+    act, cut_off, update = PolicyLearner.act, PolicyLearner.cut_off, PolicyLearner.update
 
     def begin_step(arenas: Arenas, number: int, actions: Mapping[str, Any]) -> None:
         log.calls.append(("begin", number))
         begin(arenas, number, actions)
 
-    def finish_step(arenas: Arenas, number: int) -> Outcome | None:
+    def finish_step(arenas: Arenas, number: int) -> StepResult | None:
         log.calls.append(("finish", number))
         return finish(arenas, number)
 
-    def act_and_log(learner: Learner, views: Any) -> list[Any]:
-        log.decisions.update(arena for arena, _ in views.seats)
+    def act_and_log(learner: PolicyLearner, views: Any) -> list[Any]:
+        log.decisions.update(arena for arena, _ in views.agent_keys)
         return act(learner, views)
 
-    def cut_off_and_log(learner: Learner, seat: tuple[int, str], outcome: Outcome) -> None:
-        log.cut_off.append(seat)
-        cut_off(learner, seat, outcome)
+    def cut_off_and_log(learner: PolicyLearner, agent_key: tuple[int, str], outcome: StepResult) -> None:
+        log.cut_off.append(agent_key)
+        cut_off(learner, agent_key, outcome)
 
-    def update_and_log(learner: Learner) -> int:
+    def update_and_log(learner: PolicyLearner) -> int:
         count = update(learner)
         buffer: Any = learner.model.rollout_buffer
         log.rows += zip(
@@ -75,9 +75,9 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
     for owner, name, spy in (
         (Arenas, "begin_step", begin_step),
         (Arenas, "finish_step", finish_step),
-        (Learner, "act", act_and_log),
-        (Learner, "cut_off", cut_off_and_log),
-        (Learner, "update", update_and_log),
+        (PolicyLearner, "act", act_and_log),
+        (PolicyLearner, "cut_off", cut_off_and_log),
+        (PolicyLearner, "update", update_and_log),
     ):
         monkeypatch.setattr(owner, name, spy)
     return log
@@ -99,7 +99,7 @@ def arenas_of(scenes: Path, count: int) -> Arenas:
             "mask_in_observation": False,
             "max_episode_steps": LIMIT,
         }
-        return Arena(scenes, Options.of(wishes), number=number)
+        return Arena(scenes, Options.from_kwargs(wishes), number=number)
 
     return Arenas(make, count, restarts=True)
 
@@ -117,7 +117,9 @@ def test_a_training_goes_on_though_a_game_is_killed(
     monkeypatch.setenv(MARK, mark)
     torch.set_num_threads(1)
     monkeypatch.setenv("ROWS", ROWS)
-    run = Run.create(tmp_path / "run", "rows", None, 0, Settings(steps=STEPS, max_episode_steps=LIMIT, ppo=PPO))
+    run = RunDirectory.create(
+        tmp_path / "run", "rows", None, 0, TrainingConfig(steps=STEPS, max_episode_steps=LIMIT, ppo=PPO)
+    )
 
     arenas = arenas_of(scenes, count)
     killed: list[int] = []
@@ -131,7 +133,7 @@ def test_a_training_goes_on_though_a_game_is_killed(
             assert becomes_true(lambda: killed[0] not in marked(mark).get("game", ()))
 
     try:
-        training = Training(run, arenas)
+        training = Trainer(run, arenas)
         with caplog.at_level(logging.WARNING, "godot_marl"):
             training.train(kill)
         assert killed[0] not in games_of(arenas)
@@ -142,7 +144,7 @@ def test_a_training_goes_on_though_a_game_is_killed(
     (record,) = caplog.records
     assert record.message.startswith(f"worker {count - 1} was lost and is replaced (restart 1): The game ")
     assert {arena for arena, _ in log.cut_off} == {count - 1}
-    # All games are asked before any is waited for, and both bring decisions.
+    # Each game gets its step before the first reply is awaited, and both bring decisions.
     if count == 2:
         rounds = "".join(f"{call[0]}{number}" for call, number in log.calls)
         assert rounds.count("b0b1f0f1") > STEPS // 8
@@ -153,16 +155,18 @@ def test_a_training_goes_on_though_a_game_is_killed(
     assert sum(lengths) < STEPS
 
 
-def test_what_came_after_the_last_update_is_learned_from_too(
+def test_decisions_after_the_last_update_are_learned_from_too(
     scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: Log
 ) -> None:
     torch.set_num_threads(1)
     monkeypatch.setenv("ROWS", ROWS)
     steps = N_STEPS + 25
-    run = Run.create(tmp_path / "run", "rows", None, 0, Settings(steps=steps, max_episode_steps=LIMIT, ppo=PPO))
+    run = RunDirectory.create(
+        tmp_path / "run", "rows", None, 0, TrainingConfig(steps=steps, max_episode_steps=LIMIT, ppo=PPO)
+    )
     reports: list[int] = []
     with contextlib.closing(arenas_of(scenes, 1)) as arenas:
-        Training(run, arenas).train(lambda progress: reports.append(progress.steps))
+        Trainer(run, arenas).train(lambda progress: reports.append(progress.steps))
     # What the last decision of each agent led to is not known.
     assert sum(log.decisions.values()) - len(log.rows) <= 2
     assert reports == sorted([N_STEPS, steps, *(int(row["steps"]) for row in run.episodes())])

@@ -10,8 +10,8 @@ import pytest
 from filelock import FileLock
 from full_disk import full_disk
 
-from godot_marl import addon, resources
-from godot_marl.addon import copy_to_cache, install_addon, prepare_example
+from godot_marl.assets import install, paths
+from godot_marl.assets.install import copy_to_cache, install_addon, prepare_example
 from godot_marl.errors import CacheError, GameError, GameNotFoundError
 
 
@@ -41,7 +41,7 @@ def without_uids(files: dict[str, bytes]) -> dict[str, bytes]:
 def test_the_addon_comes_whole(project: Path) -> None:
     target = install_addon(project)
     assert target == project / "addons" / "godot_marl"
-    assert files_in(target) == without_uids(files_in(resources.addon_folder()))
+    assert files_in(target) == without_uids(files_in(paths.addon_folder()))
     assert {"plugin.cfg", "marl_bridge.gd", "marl_space.gd"} <= set(files_in(target))
 
 
@@ -53,7 +53,7 @@ def test_another_version_is_replaced_and_other_addons_stay(project: Path) -> Non
     other.parent.mkdir()
     other.write_text("[plugin]\n")
     install_addon(project)
-    assert files_in(old) == without_uids(files_in(resources.addon_folder()))
+    assert files_in(old) == without_uids(files_in(paths.addon_folder()))
     assert [path.name for path in sorted((project / "addons").iterdir())] == ["godot_marl", "other"]
     assert other.read_text() == "[plugin]\n"
 
@@ -67,7 +67,7 @@ def test_a_failed_copy_leaves_the_old_addon_and_nothing_half_done(
     def fail(*_: object, **__: object) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(addon.shutil, "copytree", fail)
+    monkeypatch.setattr(install.shutil, "copytree", fail)
     with pytest.raises(GameError, match="got: no space left"):
         install_addon(project)
     assert files_in(project) == before
@@ -96,8 +96,8 @@ def test_a_copy_that_another_process_does_not_end_has_a_deadline(
     project: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = copy_to_cache(project)
-    monkeypatch.setattr(addon, "_LOCK_TIMEOUT", 0.1)
-    with FileLock(target.parent / "lock"), pytest.raises(CacheError, match="does not come to an end"):
+    monkeypatch.setattr(install, "_LOCK_TIMEOUT", 0.1)
+    with FileLock(target.parent / "lock"), pytest.raises(CacheError, match="does not finish"):
         copy_to_cache(project)
 
 
@@ -122,17 +122,17 @@ def test_an_example_is_copied_to_the_cache_with_the_addon_once(cache: Path) -> N
 
 
 def test_every_example_in_the_package_has_a_project() -> None:
-    assert "cartpole" in resources.example_names()
-    assert all((resources.example_folder(name) / "project.godot").is_file() for name in resources.example_names())
+    assert "cartpole" in paths.example_names()
+    assert all((paths.example_folder(name) / "project.godot").is_file() for name in paths.example_names())
 
 
-def test_an_unknown_example_names_those_there_are() -> None:
+def test_an_unknown_example_is_an_error_that_lists_the_examples() -> None:
     with pytest.raises(GameNotFoundError) as error:
         prepare_example("no such example")
     assert "cartpole" in str(error.value.expected)
 
 
-def test_a_copy_is_made_anew_when_a_file_changes(project: Path) -> None:
+def test_a_copy_is_made_again_when_a_file_changes(project: Path) -> None:
     first = copy_to_cache(project)
     assert files_in(first) == files_in(project)
     (project / "main.tscn").write_text("[gd_scene format=3]\n")
@@ -173,7 +173,7 @@ def test_a_cache_that_is_no_folder_is_an_error_that_names_it(cache: Path) -> Non
         prepare_example("cartpole")
 
 
-def test_what_a_killed_python_left_half_copied_is_removed(project: Path, cache: Path) -> None:
+def test_an_incomplete_copy_of_a_killed_python_is_removed(project: Path, cache: Path) -> None:
     copy = copy_to_cache(project)
     copy.rename(copy.with_name(".copy-half"))
     assert copy_to_cache(project) == copy

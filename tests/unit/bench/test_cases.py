@@ -6,13 +6,13 @@ import itertools
 
 import pytest
 
-from godot_marl.bench.cases import AGENTS, RIVALS, Case, Choice, World, select_cases
+from godot_marl.bench.cases import AGENTS, FORMS, RIVALS, SHIPPED_FORMS, Case, Choice, World, select_cases
 from godot_marl.errors import InvalidOptionError
 
 
 def test_the_complete_selection_has_every_form_and_every_kind_of_scene() -> None:
-    cases = select_cases(Choice())
-    assert {case.form for case in cases} == {"ceiling", "parallel", "gymnasium", "vector", "sb3", "ppo"}
+    cases = select_cases(Choice(), available=FORMS)
+    assert {case.form for case in cases} == set(FORMS)
     worlds = {case.world for case in cases}
     for arrangement in ("agents", "arenas"):
         counts = {w.agents for w in worlds if w.arrangement == arrangement and w.game == "carts" and w.workers == 1}
@@ -23,7 +23,7 @@ def test_the_complete_selection_has_every_form_and_every_kind_of_scene() -> None
 
 def test_each_world_is_measured_in_one_go_and_begins_with_its_ceiling() -> None:
     for quick in (False, True):
-        cases = select_cases(Choice(), quick=quick, rival=True)
+        cases = select_cases(Choice(), quick=quick, available=FORMS)
         assert len(set(cases)) == len(cases)
         groups = [list(group) for _, group in itertools.groupby(cases, key=lambda case: case.world)]
         assert len({group[0].world for group in groups}) == len(groups)
@@ -32,9 +32,10 @@ def test_each_world_is_measured_in_one_go_and_begins_with_its_ceiling() -> None:
             assert all(case.form != "ceiling" for case in group[1:])
 
 
-def test_rivals_are_measured_only_if_the_user_has_them() -> None:
-    assert not any(case.form in RIVALS for case in select_cases(Choice()))
-    assert any(case.form in RIVALS for case in select_cases(Choice(), rival=True))
+def test_only_available_forms_are_measured() -> None:
+    assert {case.form for case in select_cases(Choice())} == set(SHIPPED_FORMS)
+    assert {case.form for case in select_cases(Choice(), available=["ppo"])} == {"ppo"}
+    assert {case.form for case in select_cases(Choice(), available=RIVALS)} == {"ceiling", *RIVALS}
 
 
 def test_a_choice_is_measured_in_all_combinations_that_are_possible() -> None:
@@ -50,7 +51,7 @@ def test_a_choice_is_measured_in_all_combinations_that_are_possible() -> None:
     ]
 
 
-def test_what_is_left_open_depends_on_quick() -> None:
+def test_defaults_depend_on_quick() -> None:
     choice = Choice(forms=["parallel"])
     assert {case.world.agents for case in select_cases(choice)} == set(AGENTS)
     assert {case.world.agents for case in select_cases(choice, quick=True)} == {1, 16}
@@ -65,7 +66,7 @@ def test_a_choice_of_nothing_is_an_error(choice: Choice) -> None:
         select_cases(choice)
 
 
-def test_a_world_says_what_it_is() -> None:
+def test_a_world_as_text() -> None:
     assert str(World()) == "1 agent, 4 numbers"
     assert str(World(16, "arenas", "image", workers=2)) == "16 arenas, images, 2 workers"
     assert str(World(16, "arenas", game="cartpole", layout="shared")) == "cartpole, 16 arenas, shared"

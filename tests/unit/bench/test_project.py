@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from godot_marl.bench.cases import Case, World
 from godot_marl.bench.project import BenchProject, set_root_properties
-from godot_marl.bench.rival import Rival
 from godot_marl.engine import Engine
-from godot_marl.errors import GameNotFoundError
 
 ENGINE = Engine(Path("/nowhere/godot"), "4.6.3.stable.official.7d41c59c4", "option")
 
@@ -32,8 +28,3 @@ def test_each_world_has_a_scene_and_a_ceiling() -> None:
 def test_properties_go_to_the_root() -> None:
     scene = '[node name="A" type="Node"]\nscript = X\n\n[node name="B" type="Node" parent="."]\nscript = Y\n'
     assert set_root_properties(scene, ["a = 1", "b = 2"]) == scene.replace("script = X\n", "script = X\na = 1\nb = 2\n")
-
-
-def test_a_folder_without_the_rivals_addon_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(GameNotFoundError, match=r"no sync\.gd"):
-        Rival(tmp_path)

@@ -1,4 +1,4 @@
-"""The goals, the tables, the JSON and the pictures of a run, from figures that are made up."""
+"""The targets, the tables, the JSON and the plots of a run with constructed timings."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import pytest
 from rich.console import Console
 
 from godot_marl.bench.cases import Case, World
-from godot_marl.bench.figures import Figures, Measurement, Measurements
-from godot_marl.bench.goals import GOALS, Goal, Row, rows_of
-from godot_marl.bench.learning import Learned
-from godot_marl.bench.memory import MemoryCurve, Sample
-from godot_marl.bench.pictures import draw_learning, draw_memory, draw_speed
-from godot_marl.bench.results import Results
-from godot_marl.cli.bench_tables import goal_table, print_results, speed_table
+from godot_marl.bench.timing import Measurement, Measurements, Timing
+from godot_marl_benchmarks.memory import MemoryCurve, Sample
+from godot_marl_benchmarks.plots import draw_learning, draw_memory
+from godot_marl_benchmarks.ppo import Learned
+from godot_marl_benchmarks.results import DeveloperResults
+from godot_marl_benchmarks.soak.report import SoakCurve
+from godot_marl_benchmarks.tables import print_learning, print_memory, target_table
+from godot_marl_benchmarks.targets import TARGETS, Row, Target, rows_of
 
 RATES = {
     Case("ceiling", World(1)): 200_000,
@@ -32,104 +33,92 @@ RATES = {
 
 
 @pytest.fixture
-def results() -> Results:
+def results() -> DeveloperResults:
     measurements = Measurements(
-        {case: Measurement(case, [Figures(rate // 10, rate, 1.0, [1e-3, 2e-3])]) for case, rate in RATES.items()}
+        {case: Measurement(case, [Timing(rate // 10, rate, 1.0)]) for case, rate in RATES.items()}
     )
-    broken = Case("sb3", World(256))
-    measurements[broken] = Measurement(broken, failure="The game ended.")
-    return Results("4.6.3", {"seconds": 1.0}, 0.25, measurements)
+    return DeveloperResults("4.6.3", {"seconds": 1.0}, 0.25, measurements)
 
 
 def learned(seed: int, seconds: float, mean_return: float = 241.0) -> Learned:
     return Learned(seed, seconds, 50_000, mean_return, [(1.0, 20.0), (seconds, mean_return)])
 
 
-def test_ratios_come_from_this_run_alone(results: Results) -> None:
-    rows = {row.goal.name: row for row in results.rows}
-    assert [row.goal for row in rows.values()] == list(GOALS)
+def test_ratios_come_from_this_run_alone(results: DeveloperResults) -> None:
+    rows = {row.target.name: row for row in results.rows}
+    assert [row.target for row in rows.values()] == list(TARGETS)
     measured = {name: (row.ratio, row.verdict) for name, row in rows.items() if row.ratio is not None}
+    two_thirds = "two thirds of the minimum"
     assert measured == {
-        "1 agent: parallel_env.step against the rival's step": (3.0, "reached"),
-        "256 agents, vector form: share of the ceiling": (0.75, "reached"),
-        "1,024 agents against 256, vector form, agent-steps/s": (pytest.approx(0.983, abs=1e-3), "two thirds of it"),
-        "2 workers against 1, 256 agents each, vector form": (pytest.approx(1.167, abs=1e-3), "two thirds of it"),
-        "cartpole, 16 arenas against 1, stable-baselines3 collects": (9.0, "goal reached"),
+        "1 agent: parallel_env.step against the rival's step": (3.0, "minimum reached"),
+        "256 agents, vector form: share of the ceiling": (0.75, "minimum reached"),
+        "1,024 agents against 256, vector form, agent-steps/s": (pytest.approx(0.983, abs=1e-3), two_thirds),
+        "2 workers against 1, 256 agents each, vector form": (pytest.approx(1.167, abs=1e-3), two_thirds),
+        "cartpole, 16 arenas against 1, stable-baselines3 collects": (9.0, "target reached"),
     }
     assert {row.verdict for row in rows.values() if row.ratio is None} == {"not measured"}
     assert all(row.ratio is None for row in rows_of(Measurements(), {}))
 
 
 def test_a_verdict_has_four_grades() -> None:
-    goal = Goal("a", 3, 4, lambda _, __: None)
-    grades = {ratio: Row(goal, ratio).verdict for ratio in (4.0, 3.0, 2.0, 1.9)}
-    assert grades == {4.0: "goal reached", 3.0: "reached", 2.0: "two thirds of it", 1.9: "below two thirds"}
+    target = Target("a", 3, 4, lambda _, __: None)
+    grades = {ratio: Row(target, ratio).verdict for ratio in (4.0, 3.0, 2.0, 1.9)}
+    assert grades == {
+        4.0: "target reached",
+        3.0: "minimum reached",
+        2.0: "two thirds of the minimum",
+        1.9: "below two thirds",
+    }
 
 
-def test_learning_counts_only_if_every_seed_reaches_the_goal() -> None:
+def test_learning_counts_only_if_every_seed_reaches_the_target() -> None:
     ours, theirs = [learned(0, 5.0), learned(1, 6.0), learned(2, 9.0)], [learned(0, 12.0)]
     assert rows_of(Measurements(), {"sb3": ours, "rival-sb3": theirs})[-1].ratio == 2.0
     assert rows_of(Measurements(), {"sb3": ours})[-1].ratio is None
     assert rows_of(Measurements(), {"sb3": [*ours, learned(3, 30.0, 100.0)], "rival-sb3": theirs})[-1].ratio is None
 
 
-def test_the_tables_show_every_figure(results: Results) -> None:
+def test_the_table_shows_every_target(results: DeveloperResults) -> None:
     written = io.StringIO()
-    Console(width=120, file=written).print(speed_table(results.measurements), goal_table(results.rows))
-    text = written.getvalue()
-    for part in ("256 agents, 4 numbers", "600,000", "75%", "3.0 times", "failed", "not measured", "goal reached"):
-        assert part in text
+    Console(width=130, file=written).print(target_table(results.rows))
+    for part in ("3.00 times", "75%", "not measured", "target reached", *(target.name for target in TARGETS)):
+        assert part in written.getvalue()
 
 
-def test_without_the_rival_there_is_no_column_for_it(results: Results) -> None:
-    del results.measurements[Case("rival", World(1))]
-    assert [column.header for column in speed_table(results.measurements).columns][-1] == "of the ceiling"
-
-
-def test_json_holds_everything_and_no_path(results: Results, tmp_path: Path) -> None:
+def test_json_holds_everything_and_no_path(results: DeveloperResults, tmp_path: Path) -> None:
     results.learning = {"sb3": [learned(0, 5.0)]}
     results.memory = MemoryCurve([Sample(steps, 1.0, 2**20 * steps, 2**20) for steps in range(20)])
+    results.soak = SoakCurve(failure="It fell over.")
     results.save(tmp_path / "bench.json")
     text = (tmp_path / "bench.json").read_text()
     assert str(Path.home()) not in text
     saved = json.loads(text)
-    assert saved["machine"]["engine"] == "4.6.3"
-    assert saved["machine"]["load_before"] == 0.25
-    assert len(saved["measurements"]) == len(RATES) + 1
-    vector = next(m for m in saved["measurements"] if m["form"] == "vector")
-    assert vector["agent_steps_per_second"] == 600_000
-    assert vector["share_of_ceiling"] == 0.75
-    assert vector["rounds"][0]["microseconds_of_steps"]["median"] == pytest.approx(1500)
-    assert next(m for m in saved["measurements"] if m["form"] == "sb3")["failure"] == "The game ended."
-    assert [row["case"] for row in saved["ratios"]] == [goal.name for goal in GOALS]
+    assert len(saved["measurements"]) == len(RATES)
+    assert [row["case"] for row in saved["ratios"]] == [target.name for target in TARGETS]
     assert saved["learning"][0]["median_seconds"] == 5.0
     assert saved["memory"]["python_growth_mib"] == 17
     assert saved["memory"]["game_growth_mib"] == 0
+    assert saved["soak"]["failure"] == "It fell over."
+    assert results.failures == ["the soak found: it ended early: It fell over."]
 
 
-def test_other_programs_disturb() -> None:
-    assert [Results("4.6.3", {}, load).is_disturbed for load in (None, 0.2, 1.5)] == [False, False, True]
-
-
-def test_pictures_are_drawn_of_whatever_there_is(results: Results, tmp_path: Path) -> None:
+def test_plots_are_drawn_of_any_run(results: DeveloperResults, tmp_path: Path) -> None:
     results.learning = {"sb3": [learned(0, 5.0)], "rival-sb3": []}
-    curve = MemoryCurve([Sample(steps, 1.0, 2**27, 2**26) for steps in range(20)])
-    empty = Results("4.6.3", {})
     paths = [
-        draw_speed(results, tmp_path / "speed.png"),
-        draw_speed(empty, tmp_path / "empty.png"),
-        draw_memory(curve, tmp_path / "memory.png"),
+        draw_memory(MemoryCurve([Sample(steps, 1.0, 2**27, 2**26) for steps in range(20)]), tmp_path / "memory.png"),
         draw_learning(results, tmp_path / "learning.png"),
     ]
     for path in paths:
         assert path.read_bytes().startswith(b"\x89PNG")
 
 
-def test_what_was_learned_and_remembered_is_printed(results: Results, capsys: pytest.CaptureFixture[str]) -> None:
+def test_learning_and_memory_are_printed(results: DeveloperResults) -> None:
     results.learning = {"sb3": [learned(0, 5.0)], "rival-sb3": [learned(0, 30.0, 100.0)]}
-    results.memory = MemoryCurve([Sample(steps, 1.0, 2**20, 2**20) for steps in range(20)])
-    print_results(results)
-    text = capsys.readouterr().out
+    written = io.StringIO()
+    console = Console(width=120, file=written)
+    print_learning(results, console)
+    print_memory(MemoryCurve([Sample(steps, 1.0, 2**20, 2**20) for steps in range(20)]), console)
+    text = written.getvalue()
     assert "stable-baselines3: median 5.0 s" in text
     assert "Godot RL Agents, stable-baselines3: not learned" in text
     assert "Python +0.0 MiB, Godot +0.0 MiB" in text

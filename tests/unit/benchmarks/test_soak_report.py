@@ -1,4 +1,4 @@
-"""The verdict of a soak, on curves that are made up; `tests/cli/test_soak_command.py` has the real engine."""
+"""The verdict on constructed soak curves; `tests/integration/cli/test_soak.py` has the real engine."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import json
 
 import pytest
 
-from godot_marl.bench.gauges import Reading
-from godot_marl.bench.soak_curve import SoakCurve, SoakSample
+from godot_marl_benchmarks.resource_usage import ResourceUsage
+from godot_marl_benchmarks.soak.report import SoakCurve, SoakSample
 
-CALM = Reading(python_mib=60.0, games_mib=200.0, handles=20, processes=8, threads=7, sockets=4)
+CALM = ResourceUsage(python_mib=60.0, games_mib=200.0, handles=20, processes=8, threads=7, sockets=4)
 
 
 def curve_of(hours: float, **growth: float) -> SoakCurve:
-    """A run of 100 samples in which gauges, or the times of a step, grow evenly by so much over all of it."""
+    """A run of 101 samples in which resources, or the times of a step, grow evenly by so much over the run."""
     samples = []
     for i in range(101):
         now = {name: getattr(CALM, name) + growth.get(name, 0.0) * i / 100 for name in vars(CALM)}
         counted = {name: int(now[name]) for name in ("handles", "processes", "threads", "sockets")}
         samples.append(
             SoakSample(
-                hours * 36 * i, Reading(**{**now, **counted}), {"vector": 500.0 + growth.get("us", 0.0) * i / 100}
+                hours * 36 * i, ResourceUsage(**{**now, **counted}), {"vector": 500.0 + growth.get("us", 0.0) * i / 100}
             )
         )
     return SoakCurve(samples, before=CALM, after=CALM)
 
 
-def test_a_calm_night_has_no_fault() -> None:
+def test_a_soak_without_growth_has_no_fault() -> None:
     assert curve_of(10.0).faults == []
     # Noise of any size, as on a busy machine, is no growth of what is quickest.
     assert curve_of(10.0, python_mib=10.0, games_mib=-20.0, us=200.0).faults == []
@@ -45,18 +45,18 @@ def test_a_calm_night_has_no_fault() -> None:
     ],
     ids=str,
 )
-def test_what_grows_in_a_night_is_a_fault(growth: dict[str, float], fault: str) -> None:
+def test_growth_in_a_soak_is_a_fault(growth: dict[str, float], fault: str) -> None:
     (found,) = curve_of(10.0, **growth).faults
     assert found.startswith(fault)
 
 
-def test_what_stays_when_all_is_closed_is_a_fault() -> None:
+def test_anything_left_after_close_is_a_fault() -> None:
     curve = curve_of(1.0)
-    curve.after = Reading(**{**vars(CALM), "handles": 21})
+    curve.after = ResourceUsage(**{**vars(CALM), "handles": 21})
     assert curve.faults == ["handles: 21 after all environments were closed, 20 before"]
 
 
 def test_a_game_that_failed_is_a_fault_and_an_empty_run_is_none() -> None:
-    assert SoakCurve(failure="It fell over.").faults == ["it ended before its time: It fell over."]
+    assert SoakCurve(failure="It fell over.").faults == ["it ended early: It fell over."]
     assert SoakCurve().faults == []
     json.dumps(SoakCurve().to_json())

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
+from godot_marl.assets.paths import addon_folder
 from godot_marl.cli import main
-from godot_marl.resources import addon_folder
 
 
 def test_install_copies_the_addon(tmp_path: Path) -> None:

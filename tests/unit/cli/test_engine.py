@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 from release_server import ReleaseServer, zipped
 
-from godot_marl.cli.engine import engine_command
+from godot_marl.cli import main
 from godot_marl.engine import Progress, _install
 from godot_marl.engine._official import OfficialProvider
 from godot_marl.errors import EngineInstallError, EngineNotFoundError, InvalidOptionError
@@ -42,8 +42,8 @@ def machine(tmp_path, monkeypatch):
 
 
 def run(*arguments):
-    # An error of ours must come out as it is: the group of all commands shows it.
-    return CliRunner().invoke(engine_command, arguments, catch_exceptions=False)
+    # By `main`, from which commands inherit -h, and click keeps that in the command. --verbose raises errors.
+    return CliRunner().invoke(main, ["--verbose", "engine", *arguments], catch_exceptions=False)
 
 
 def test_show(machine):
@@ -82,7 +82,7 @@ def test_force_says_what_comes_first(machine):
     assert run("install").stdout.startswith("There is an engine already")
     result = run("install", "--force")
     assert result.stdout.startswith("Installed.\n")
-    assert result.stdout.endswith(f"Note: {path} (PATH) comes first and is the one that will be used.\n")
+    assert result.stdout.endswith(f"Note: {path} (PATH) takes precedence and will be used.\n")
 
 
 def test_a_version_comes_from_the_godot_project_and_replaces_another(machine, monkeypatch):
@@ -98,7 +98,7 @@ def test_a_version_comes_from_the_godot_project_and_replaces_another(machine, mo
             assert f"version  {arguments[-1]}.stable.official.a\n" in result.stdout
         assert result.stdout.startswith("There is an engine already: nothing to do.\n")
         assert len(server.site.asked) == 2
-        # Without a wish, any engine will do.
+        # Without an option, any engine will do.
         assert "version  4.5.stable.official.a\n" in run("install").stdout
 
 

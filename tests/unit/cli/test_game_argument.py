@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from godot_marl.cli.games import check_same_game, identity_of
+from godot_marl.assets.games import identity_of
+from godot_marl.cli.game_argument import check_same_game
 from godot_marl.errors import InvalidOptionError
-from godot_marl.training import Run, Settings
+from godot_marl.training import RunDirectory, TrainingConfig
 
 
 @pytest.fixture
@@ -21,11 +22,11 @@ def games(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path.resolve()
 
 
-def training_of(game: str) -> Run:
+def training_of(game: str) -> RunDirectory:
     """A training as it was stored."""
     folder = Path("run").absolute()
-    Run.create(folder, game, None, 0, Settings())
-    return Run.open(folder)
+    RunDirectory.create(folder, game, None, 0, TrainingConfig())
+    return RunDirectory.open(folder)
 
 
 def test_an_example_is_called_by_its_name(games: Path) -> None:
@@ -48,7 +49,7 @@ def test_a_training_is_of_the_game_however_it_is_given(stored: str, games: Path)
     for game in ("my_game", "my_game/", str(games / "my_game")):
         check_same_game(run, game, "here")
     for game in ("other", "tag"):
-        with pytest.raises(InvalidOptionError, match="of the training of another game"):
+        with pytest.raises(InvalidOptionError, match="the training of another game"):
             check_same_game(run, game, "here")
 
 
@@ -61,7 +62,7 @@ def test_another_game_is_refused_with_a_remedy(games: Path) -> None:
 
 
 @pytest.mark.parametrize("stored", ["moved", "/elsewhere/moved", "my_game.x86_64"])
-def test_what_cannot_be_told_is_let_pass(stored: str, games: Path) -> None:
+def test_a_game_that_cannot_be_compared_is_accepted(stored: str, games: Path) -> None:
     (games / "my_game.x86_64").touch()
     run = training_of(stored)
     for game in ("my_game", "tag"):

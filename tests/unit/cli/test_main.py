@@ -13,7 +13,7 @@ from godot_marl.cli import StandardError
 RECORD = logging.makeLogRecord({"msg": "worker %d was lost", "args": (0,)})
 
 
-def test_what_is_logged_goes_where_standard_error_leads_at_that_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_records_go_to_the_current_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
     handler = StandardError()
     for _ in range(2):
         # As a progress bar does, which keeps to the last line.
@@ -24,7 +24,7 @@ def test_what_is_logged_goes_where_standard_error_leads_at_that_moment(monkeypat
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError, ValueError])
-def test_what_cannot_be_shown_ends_nothing(monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
+def test_an_error_of_standard_error_is_ignored(monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
     class Gone(io.StringIO):
         def write(self, _: str) -> int:
             raise error

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from processes import becomes_true
 
-from godot_marl.cache import cache_dir
+from godot_marl.assets.cache import cache_dir
 from godot_marl.engine import Engine, _find, _manifest, ensure_engine, find_engine
 from godot_marl.engine._model import parse_version
 from godot_marl.errors import EngineNotFoundError, EngineVersionError
@@ -128,7 +128,7 @@ def test_named_in_other_ways(machine, monkeypatch):
     assert find_engine(machine / "Godot.app").path == bundle
 
 
-def test_what_is_passed_over_on_path_is_told_when_nothing_is_found(machine, monkeypatch):
+def test_the_error_lists_the_candidates_on_path_that_were_passed_over(machine, monkeypatch):
     monkeypatch.setenv("PATH", f"{machine / 'bin'}:{machine / 'more'}")
     old = godot(machine / "bin" / "godot", "3.2.3.stable.debian")
     broken = script(machine / "more" / "godot", "echo 'cannot open libGL.so' >&2; exit 127")
@@ -140,7 +140,7 @@ def test_what_is_passed_over_on_path_is_told_when_nothing_is_found(machine, monk
     error = caught.value
     assert "godot-marl engine install" in error.remedy
     assert f"{old}: This engine is too old (3.2.3.stable.debian)" in error.got
-    assert f"{broken}: This is no Godot engine (exit status 127" in error.got
+    assert f"{broken}: This is not a Godot engine (exit status 127" in error.got
     assert "cannot open libGL.so" in error.got
     assert f"{garbage}: This engine cannot be started (Exec format error)" in error.got
     good = godot(machine / "more" / "godot4")
@@ -165,7 +165,7 @@ def test_nothing_anywhere(machine):
 
 @pytest.mark.parametrize("by", ["option", "variable"])
 @pytest.mark.parametrize("find", [find_engine, ensure_engine])
-def test_a_named_one_is_taken_or_is_an_error(machine, monkeypatch, by, find):
+def test_a_named_engine_is_used_or_is_an_error(machine, monkeypatch, by, find):
     godot(machine / "bin" / "godot")
     install(machine)
 
@@ -193,9 +193,9 @@ def test_a_named_one_is_taken_or_is_an_error(machine, monkeypatch, by, find):
     assert caught.value.expected == "Godot 4.5 or newer"
     assert caught.value.got == "4.4.1.stable.official.49a5bc7b6"
     assert "Godot 4.5 or newer" in caught.value.remedy
-    with pytest.raises(EngineVersionError, match=r"which printed: Python 3\.11\.2"):
+    with pytest.raises(EngineVersionError, match=r"with the output: Python 3\.11\.2"):
         named(godot(machine / "other", "Python 3.11.2"))
-    with pytest.raises(EngineVersionError, match="exit status 0 after --version, which printed: nothing"):
+    with pytest.raises(EngineVersionError, match="exit status 0 for --version, with the output: nothing"):
         named(script(machine / "silent", "exit 0"))
 
 
@@ -204,28 +204,28 @@ def test_a_version_counts_whatever_the_exit_status_and_the_other_lines(machine):
     assert find_engine(path).version == "4.5.stable.official.a"
 
 
-def test_one_that_hangs_is_ended_with_its_children(machine, monkeypatch):
+def test_an_engine_that_hangs_is_ended_with_its_child_processes(machine, monkeypatch):
     monkeypatch.setattr(_find, "_VERSION_TIMEOUT", 0.5)
     monkeypatch.setenv("PATH", f"{machine / 'bin'}:/usr/bin:/bin")
     pid = machine / "pid"
     # The child keeps the output open, as a wrapper script's would.
     hanging = script(machine / "hanging", f"sleep 600 & echo $! > {pid}; wait")
     start = time.monotonic()
-    with pytest.raises(EngineVersionError, match=r"no answer to --version within 0\.5 s"):
+    with pytest.raises(EngineVersionError, match=r"no output for --version within 0\.5 s"):
         find_engine(hanging)
     assert time.monotonic() - start < 10
     assert becomes_true(lambda: is_over(int(pid.read_text())))
 
 
 def is_over(pid: int) -> bool:
-    """Whether a process is gone, or dead and waiting for whoever has inherited it."""
+    """Whether a process is gone, or a zombie that its new parent has not collected."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
         return True
 
 
-def test_an_installed_one_that_broke(machine):
+def test_an_installed_engine_that_broke(machine):
     path = install(machine)
     path.unlink()
     with pytest.raises(EngineNotFoundError, match="The engine does not exist"):

@@ -89,7 +89,7 @@ def test_ensure_installs_only_if_there_is_none(cache, monkeypatch):
 
 
 @pytest.mark.parametrize("damage", ["no executable", "no manifest", "too old"])
-def test_an_installed_one_that_broke_is_replaced(cache, damage):
+def test_an_installed_engine_that_broke_is_replaced(cache, damage):
     engine = install_engine(providers=[FakeProvider()])
     if damage == "no executable":
         engine.path.unlink()
@@ -141,7 +141,7 @@ def test_a_failing_force_keeps_the_old_one(cache):
 
 
 @pytest.mark.parametrize(
-    ("version", "said"), [("4.4.stable.official.a", "too old"), ("error while loading", "no Godot engine")]
+    ("version", "said"), [("4.4.stable.official.a", "too old"), ("error while loading", "not a Godot engine")]
 )
 def test_what_does_not_start_is_not_installed(cache, version, said):
     with pytest.raises(EngineInstallError, match=said) as caught:
@@ -150,7 +150,7 @@ def test_what_does_not_start_is_not_installed(cache, version, said):
     assert names(cache) == ["install.lock"]
 
 
-def test_no_room(cache):
+def test_a_full_disk_leaves_no_incomplete_installation(cache):
     def midst(folder):
         raise OSError(28, "No space left on device")
 
@@ -166,7 +166,7 @@ def test_a_cache_that_cannot_be_made(cache):
         install_engine(providers=[FakeProvider()])
 
 
-# A process that stops in the midst of the installation, says so, and goes on when it is told.
+# A process that stops in the middle of the installation, says so, and goes on at a line of input.
 CHILD = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -207,7 +207,7 @@ def child():
         process.communicate()
 
 
-def test_killed_in_the_midst(cache, child):
+def test_a_killed_installation_is_not_found_and_can_be_repeated(cache, child):
     process = child()
     assert process.stdout.readline() == "in the midst\n"
     process.send_signal(signal.SIGKILL)
@@ -220,7 +220,7 @@ def test_killed_in_the_midst(cache, child):
     assert names(cache) == ["install.lock", "installed"]
 
 
-def test_interrupted_in_the_midst(cache, child):
+def test_an_interrupted_installation_leaves_nothing(cache, child):
     process = child()
     assert process.stdout.readline() == "in the midst\n"
     process.send_signal(signal.SIGINT)
@@ -228,7 +228,7 @@ def test_interrupted_in_the_midst(cache, child):
     assert names(cache) == ["install.lock"]
 
 
-def test_two_at_once(cache, child):
+def test_two_installations_at_once_are_one(cache, child):
     first = child()
     assert first.stdout.readline() == "in the midst\n"
     second = child()

@@ -39,8 +39,8 @@ def test_a_later_installation_goes_on_with_the_part_of_an_earlier_one(site: Site
     site.faults = [Fault(ends_after=1_000_000), Fault(ends_after=500_000), Fault(ends_after=0)]
     error = failure()
     assert error.what == "A download broke off."
-    assert error.got == f"the connection ended after 1500000 of {_length(site)} bytes, in 3 tries"
-    assert "goes on where it stopped" in str(error.remedy)
+    assert error.got == f"the connection ended after 1500000 of {_length(site)} bytes, in 3 attempts"
+    assert "resumes the download" in str(error.remedy)
     assert (cache / "downloads" / f"{LINUX}.part").stat().st_size == 1_500_000
     assert not (cache / "installed").exists()
     told: list[Progress] = []
@@ -100,7 +100,7 @@ def test_an_archive_without_published_sum_is_not_downloaded(site: Site, sums: st
     assert site.asked == []
 
 
-def test_a_release_that_there_is_not_says_where_the_versions_are(server: ReleaseServer) -> None:
+def test_a_missing_release_is_an_error_that_says_where_the_versions_are(server: ReleaseServer) -> None:
     error = failure(providers=[provider("4.99")])
     assert error.what == "There is no Godot release 4.99-stable."
     assert error.where == f"{server.url}/4.99-stable/SHA512-SUMS.txt"
@@ -108,7 +108,7 @@ def test_a_release_that_there_is_not_says_where_the_versions_are(server: Release
     assert "https://godotengine.org/download/archive/" in str(error.remedy)
 
 
-def test_a_mirror_that_lacks_the_archive_is_told_so(site: Site, server: ReleaseServer) -> None:
+def test_a_mirror_without_the_archive_is_an_error(site: Site, server: ReleaseServer) -> None:
     del site.files[f"/{RELEASE}/{LINUX}"]
     error = failure()
     assert type(error) is EngineInstallError
@@ -139,7 +139,7 @@ def test_no_server_is_a_broken_download(server: ReleaseServer, tmp_path: Path) -
         url = gone.url
     error = failure(providers=[provider(base_url=url)])
     assert "ConnectionRefusedError" in str(error.got)
-    assert str(error.got).endswith("in 3 tries")
+    assert str(error.got).endswith("in 3 attempts")
 
 
 def test_a_server_that_falls_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +163,7 @@ def test_nothing_is_written_outside_the_folder(server: ReleaseServer, cache: Pat
 @pytest.mark.parametrize("aim", ["../outside", "/etc"])
 def test_no_link_leads_outside_the_folder(server: ReleaseServer, aim: str) -> None:
     server.site.publish(RELEASE, {LINUX: zipped({"link": aim}, 0o120777)})
-    assert "outside its folder" in failure().what
+    assert "outside of its folder" in failure().what
 
 
 def test_an_archive_of_something_else_is_refused(server: ReleaseServer, cache: Path) -> None:
@@ -173,7 +173,7 @@ def test_an_archive_of_something_else_is_refused(server: ReleaseServer, cache: P
     assert not (cache / "installed").exists()
 
 
-def test_what_is_no_archive_is_refused(server: ReleaseServer) -> None:
+def test_a_file_that_is_no_archive_is_an_error(server: ReleaseServer) -> None:
     server.site.publish(RELEASE, {LINUX: b"<html>Sorry</html>"})
     assert failure().what == "The archive cannot be unpacked."
 
@@ -218,7 +218,7 @@ def test_a_full_disk_is_a_clear_error_and_nothing_looks_installed(site: Site, tm
     )
     assert done.stdout.startswith("The engine could not be installed.\n"), done.stderr
     assert "No space left on device" in done.stdout or "File too large" in done.stdout
-    assert "make room, or set the environment variable GODOT_MARL_CACHE" in done.stdout
+    assert "free some space, or set the environment variable GODOT_MARL_CACHE" in done.stdout
     left = [Path(line).name for line in done.stdout.splitlines() if line.startswith(str(disk))]
     assert left == ["install.lock"] if room < 2_500_000 else sorted(left) == [f"{LINUX}.part", "install.lock"]
 

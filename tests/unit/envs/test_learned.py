@@ -1,4 +1,4 @@
-"""What the examples learned: each ships the evaluation of its training, and its README tells what is in it."""
+"""What the examples learned: each ships the evaluation of its training, and its README has the same numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pages import ROOT
 
-from godot_marl.training.settings import Settings
+from godot_marl.training.config import TrainingConfig
 
 HEADER = "| Side | Against | Return | In its place | Difference | 95 % interval |"
 
@@ -22,7 +22,7 @@ class Learned:
         example: The example.
         arguments: What its README says `godot-marl train` was given.
         file: The evaluation, as `godot-marl evaluate RUN --episodes 200` wrote it.
-        sides: The sides of the scene; tests/cli/test_train_command.py shows that it has these.
+        sides: The sides of the scene; tests/integration/cli/test_train.py shows that it has these.
     """
 
     example: str
@@ -69,7 +69,7 @@ def test_each_side_is_better_than_random_and_scripted_players(learned: Learned) 
 @every_example
 def test_the_policies_are_those_of_a_training_as_long_as_the_settings_say(learned: Learned) -> None:
     scene = "several_carts.tscn" if "several_carts" in learned.arguments else None
-    settings = Settings.of_game(ROOT / "envs" / learned.example, scene)
+    settings = TrainingConfig.of_game(ROOT / "envs" / learned.example, scene)
     steps = [steps for row in learned.rows() for steps in row["steps"].values()]
     if settings.best_of == 1:
         assert set(steps) == {settings.steps}
@@ -78,7 +78,7 @@ def test_the_policies_are_those_of_a_training_as_long_as_the_settings_say(learne
 
 
 @every_example
-def test_the_readme_tells_the_numbers_of_the_file(learned: Learned) -> None:
+def test_the_readme_has_the_numbers_of_the_file(learned: Learned) -> None:
     expected = [
         f"| {row['side']} | {row['against']} | {row['trained']:z.2f} | {row['other']:z.2f} | {row['difference']:+z.2f} "
         f"| [{row['low']:+z.2f}, {row['high']:+z.2f}] |"

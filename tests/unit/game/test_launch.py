@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from godot_marl.errors import GameNotFoundError, InvalidOptionError
-from godot_marl.launcher import plan_launch, split_command
+from godot_marl.game.launch import resolve_command, split_command
 from godot_marl.options import Options
 
 STRANGE = ["Spiel mit Möwe 鷗", "it's $HOME", 'a "b" `c`; & #1 %41', "-dash"]
@@ -59,7 +59,7 @@ def project(folder: Path) -> Path:
 
 
 def command(game: Path | str, **options: Any) -> tuple[str, ...]:
-    return plan_launch(game, Options.of(options)).command
+    return resolve_command(game, Options.from_kwargs(options)).command
 
 
 # -- Exported games ----------------------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ def test_a_pack_is_run_by_the_engine(folder: Path, name: str, monkeypatch: pytes
 def test_a_path_that_godot_would_read_otherwise_is_refused(plain: Path, name: str) -> None:
     game = plain / name
     game.touch() if game.suffix else project(game)
-    with pytest.raises(GameNotFoundError, match="takes %20 in a path for a space") as error:
+    with pytest.raises(GameNotFoundError, match="reads %20 in a path as a space") as error:
         command(game, engine=engine(plain))
     assert error.value.where == str(game)
 
@@ -186,7 +186,7 @@ def test_a_path_that_godot_is_not_given_may_have_any_name(plain: Path) -> None:
     assert command(game) == (str(game), *HEADLESS)
 
 
-# -- Windows and pictures ----------------------------------------------------------------------------------------------
+# -- Windows and images ------------------------------------------------------------------------------------------------
 
 PICTURES = ("--fixed-fps", "60", "--disable-render-loop", "--audio-driver", "Dummy")
 
@@ -236,4 +236,4 @@ def test_on_windows_a_backslash_is_part_of_a_path(text: str, words: list[str]) -
 
 def test_a_command_with_an_open_quotation_mark_is_refused() -> None:
     with pytest.raises(InvalidOptionError, match="quotation marks in pairs"):
-        plan_launch(None, Options.of({"command": "game 'a b"}))
+        resolve_command(None, Options.from_kwargs({"command": "game 'a b"}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from godot_marl.output import complaint_in, last_words, script_error_in
+from godot_marl.game.log_parser import bridge_error_in, script_error_in, tail_for_message
 
 # As Godot 4.6 prints them: a parse error, and one while running.
 PARSE = """Godot Engine v4.6.3.stable - https://godotengine.org
@@ -53,7 +53,7 @@ def test_the_path_of_a_script_may_have_brackets_and_spaces() -> None:
     )
 
 
-def test_several_errors_are_all_kept_and_the_first_is_told() -> None:
+def test_several_errors_are_all_kept_and_the_first_is_reported() -> None:
     error = script_error_in(PARSE + RUNNING)
     assert error is not None
     assert [entry["line"] for entry in error.script_errors] == [12, 7]
@@ -75,11 +75,11 @@ def test_an_error_while_running_names_the_function_too() -> None:
 
 def test_the_last_complaint_of_the_bridge_is_why_it_ended_the_game() -> None:
     output = "godot-marl: one thing\nprint: godot-marl: no complaint\ngodot-marl: another thing\nbye\n"
-    assert complaint_in(output) == "another thing"
-    assert complaint_in("nothing to say\n") is None
+    assert bridge_error_in(output) == "another thing"
+    assert bridge_error_in("nothing to say\n") is None
 
 
 def test_the_last_words_are_those_of_the_game_and_not_of_the_engine() -> None:
     output = "Godot Engine v4.6.3.stable - https://godotengine.org\n\nhello\n[3] /lib/libc.so.6(+0x3c050)\nbye\n"
-    assert last_words(output) == "it printed last\n    hello\n    bye"
-    assert last_words("\n\n") == "it printed nothing"
+    assert tail_for_message(output) == "it printed last\n    hello\n    bye"
+    assert tail_for_message("\n\n") == "it printed nothing"

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from processes import becomes_true
 
-from godot_marl import keeper
 from godot_marl.errors import GameError, MissingDependencyError
-from godot_marl.process import GameProcess
+from godot_marl.game import supervisor
+from godot_marl.game.process import GameProcess
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -136,8 +136,8 @@ def test_output_is_the_last_lines_and_whole_output_the_first_bytes(start: Starte
     lines = game.output().splitlines()
     assert lines[-2:] == ["line 1000", "oh no"]
     assert len(lines) == 40
-    assert game.whole_output().startswith("line 1\nline 2\n")
-    assert game.whole_output(10) == "line 1\nlin"
+    assert game.all_output().startswith("line 1\nline 2\n")
+    assert game.all_output(10) == "line 1\nlin"
 
 
 def test_output_of_any_bytes_is_text(start: Starter) -> None:
@@ -154,22 +154,22 @@ def test_output_can_be_read_while_the_game_runs(start: Starter) -> None:
 def test_a_game_that_prints_without_end_fills_neither_disk_nor_memory(
     start: Starter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("godot_marl.game_log._LARGEST_LOG", 4000)
-    monkeypatch.setattr("godot_marl.game_log._LARGEST_READ", 1000)
-    monkeypatch.setattr("godot_marl.game_log._TAIL_BYTES", 100)
+    monkeypatch.setattr("godot_marl.game.log._LARGEST_LOG", 4000)
+    monkeypatch.setattr("godot_marl.game.log._LARGEST_READ", 1000)
+    monkeypatch.setattr("godot_marl.game.log._TAIL_BYTES", 100)
     script = f"seq 1 2000; until [ -e go ]; do {SLEEP} 0.01; done; echo after; {SLEEP} 1000"
     game = start("sh", "-c", script, folder=tmp_path)
     assert becomes_true(lambda: game.output().endswith("\n2000"), 10)
-    fresh = game.fresh_output()
+    fresh = game.read_new_output()
     assert fresh.startswith("1\n2\n3\n")
     assert fresh.endswith("\n1999\n2000\n")
     assert len(fresh) == 1001
     (log,) = Path(f"/proc/{pid_of(game)}/fd/1").resolve().parent.glob("output.txt")
     assert log.stat().st_size == 100
-    assert game.fresh_output() == ""
+    assert game.read_new_output() == ""
     (tmp_path / "go").touch()
     assert becomes_true(lambda: game.output().endswith("\n2000\nafter"), 10)
-    assert game.fresh_output() == "after\n"
+    assert game.read_new_output() == "after\n"
 
 
 def test_close_lets_a_game_end_by_itself(start: Starter, tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_closing_twice_is_closing_once(start: Starter) -> None:
     assert game.output() == ""
 
 
-def test_what_the_game_started_ends_with_it(start: Starter) -> None:
+def test_child_processes_of_a_game_end_with_it(start: Starter) -> None:
     game = start("sh", "-c", f"{SLEEP} 1000 & echo $!; wait")
     assert becomes_true(lambda: game.output() != "", 10)
     child = int(game.output())
@@ -249,7 +249,7 @@ def test_nothing_stays_in_the_temporary_folder(start: Starter, tmp_path: Path, m
 
 PARENT = """
 import sys, time
-from godot_marl.process import GameProcess
+from godot_marl.game.process import GameProcess
 game = GameProcess(sys.argv[1:])
 print(game.pid, flush=True)
 time.sleep(1000)
@@ -306,7 +306,7 @@ def test_what_left_the_games_session_ends_when_the_supervisor_is_killed(start: S
     assert becomes_true(lambda: not is_running(daemon), 2)
 
 
-def test_a_lost_game_ends_though_nobody_closes_it(start: Starter) -> None:
+def test_a_lost_game_ends_without_close(start: Starter) -> None:
     game = GameProcess([SLEEP, "1000"])
     pid = pid_of(game)
     del game
@@ -332,12 +332,12 @@ def test_a_thread_that_ends_takes_no_game_with_it(start: Starter) -> None:
 
 NEWCOMER = """
 import subprocess, sys
-from godot_marl import _supervisor
+from godot_marl.game import _supervisor_main
 gone, newcomer = subprocess.Popen(["true"]), subprocess.Popen(sys.argv[1:])
 gone.wait()
-look, looks = _supervisor._children, iter([[gone.pid]])
-_supervisor._children = lambda: next(looks, None) or look()
-_supervisor._end_descendants()
+look, looks = _supervisor_main._children, iter([[gone.pid]])
+_supervisor_main._children = lambda: next(looks, None) or look()
+_supervisor_main._end_descendants()
 print(look())
 """
 
@@ -359,14 +359,14 @@ def test_what_a_killed_supervisor_left_behind_is_not_waited_for_without_end(
 ) -> None:
     gone = subprocess.Popen(["true"])
     gone.wait()
-    monkeypatch.setattr(keeper, "_END_TIMEOUT", 0.05)
+    monkeypatch.setattr(supervisor, "_END_TIMEOUT", 0.05)
     # As a process in a system call that does not return would be there for ever.
-    monkeypatch.setattr(keeper, "_marked", lambda _: [gone.pid])
-    end = threading.Thread(target=keeper._end_what_is_left, args=([], "mark"), daemon=True)
+    monkeypatch.setattr(supervisor, "_processes_with", lambda _: [gone.pid])
+    end = threading.Thread(target=supervisor._kill_remaining, args=([], "scratch"), daemon=True)
     end.start()
     end.join(10)
     assert not end.is_alive()
-    assert caplog.messages == [f"processes that a game has left behind do not end: [{gone.pid}]"]
+    assert caplog.messages == [f"processes that a game left behind do not end: [{gone.pid}]"]
 
 
 # -- When this process may have no more --------------------------------------------------------------------------------
@@ -374,7 +374,7 @@ def test_what_a_killed_supervisor_left_behind_is_not_waited_for_without_end(
 LIMITED = """
 import os, resource, tempfile
 from godot_marl.errors import GameError
-from godot_marl.process import GameProcess
+from godot_marl.game.process import GameProcess
 # Python tries once whether files can be written there.
 tempfile.gettempdir()
 # The supervisor inherits the limit, and shall have enough.
@@ -423,7 +423,7 @@ def test_a_lack_of_threads_is_a_game_error_that_names_the_limit(
 
 FORKING = """
 import logging, os, signal, sys, time
-from godot_marl.process import GameProcess
+from godot_marl.game.process import GameProcess
 logging.basicConfig(level=logging.WARNING)
 game = GameProcess(sys.argv[1:])
 child = os.fork()

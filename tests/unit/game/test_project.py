@@ -12,7 +12,7 @@ import pytest
 
 from godot_marl.engine import Engine
 from godot_marl.errors import CacheError, GameImportError, GameNotFoundError, NoBridgeError
-from godot_marl.project import Project
+from godot_marl.game.project import Project
 
 SETTINGS = """config_version=5
 
@@ -148,16 +148,16 @@ def test_a_scene_whose_addon_is_missing_is_refused_before_godot_runs_it(folder: 
     (folder / "main.tscn").write_text('[ext_resource path="res://addons/godot_marl/marl_bridge.gd"]')
     project = Project(folder)
     with pytest.raises(NoBridgeError, match="addon install") as error:
-        project.check_addon("res://main.tscn")
+        project.validate_addon("res://main.tscn")
     assert str(folder) in str(error.value.where)
     script = folder / "addons" / "godot_marl" / "marl_bridge.gd"
     script.parent.mkdir(parents=True)
     script.write_text("class_name MarlBridge\n")
-    project.check_addon("res://main.tscn")
+    project.validate_addon("res://main.tscn")
 
 
 def test_a_scene_that_names_no_addon_needs_none(folder: Path) -> None:
-    Project(folder).check_addon("res://main.tscn")
+    Project(folder).validate_addon("res://main.tscn")
 
 
 def test_a_binary_scene_may_have_a_bridge(folder: Path) -> None:

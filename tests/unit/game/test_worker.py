@@ -1,7 +1,7 @@
-"""Whatever a game sends, or does not: one error of the tree, in time, and then everything can begin again.
+"""For any answer of a game, or none: one error of the package, in time, and then a new game can start.
 
 The game is a program that speaks the protocol well until it does one thing wrong. Faults of the real engine are in
-`tests/test_lost_games.py`.
+`tests/integration/test_process_loss.py`.
 """
 
 from __future__ import annotations
@@ -9,20 +9,21 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
+from pages import ROOT
 from processes import leaves_nothing
 
 import godot_marl
-from godot_marl import errors, worker
+from godot_marl import errors
+from godot_marl.game import worker
 
 pytestmark = pytest.mark.usefixtures("mark")
 
-GAME = Path(__file__).with_name("misbehaving_game.py")
+GAME = ROOT / "tests" / "helpers" / "misbehaving_game.py"
 # The fault comes in step 3: what came before is right.
 FAULTY_STEP = 3
 TIMEOUT = 1.0
@@ -84,8 +85,8 @@ class Form:
 
 FORMS = pytest.mark.parametrize("form", ["parallel", "gymnasium", "vector"])
 FAULTS = {
-    "another request": (errors.ProtocolError, "an answer to request 5 instead of 4"),
-    "an old answer": (errors.ProtocolError, "an answer to request 3 instead of 4"),
+    "another request": (errors.ProtocolError, "a reply to request 5 instead of 4"),
+    "an old answer": (errors.ProtocolError, "a reply to request 3 instead of 4"),
     "garbage": (errors.ProtocolError, "165"),
     "text": (errors.ProtocolError, "nonsense"),
     "no JSON": (errors.ProtocolError, "JSON"),
@@ -95,21 +96,19 @@ FAULTS = {
     "a byte too many": (errors.ProtocolError, "bytes"),
     "NaN": (errors.InvalidObservationError, "nan at"),
     "NaN reward": (errors.InvalidObservationError, "NaN"),
-    "half a message": (errors.GameTimeoutError, "an answer within 1 s"),
+    "half a message": (errors.GameTimeoutError, "a reply within 1 s"),
     "half a message, and ends": (errors.GameExitedError, "exit status 7"),
     "no WebSocket": (errors.ProtocolError, "WebSocket"),
     "too large": (errors.ProtocolError, "bytes"),
     "closes": (errors.GameExitedError, "exit status 0"),
-    "stops": (errors.GameTimeoutError, "an answer within 1 s"),
+    "stops": (errors.GameTimeoutError, "a reply within 1 s"),
     "prints": (errors.GameExitedError, "exit status 9; it printed last"),
 }
 
 
 @pytest.mark.parametrize("form", ["parallel", "vector"])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_one_error_in_time_and_everything_can_begin_again(
-    start: Start, form: str, fault: str, mark: str
-) -> None:
+def test_a_fault_is_one_error_in_time_and_a_new_game_can_start(start: Start, form: str, fault: str, mark: str) -> None:
     kind, text = FAULTS[fault]
     game = start(form, fault)
     game.play(FAULTY_STEP - 1)
@@ -119,7 +118,7 @@ def test_a_fault_is_one_error_in_time_and_everything_can_begin_again(
     assert time.monotonic() - begin < TIMEOUT + PATIENCE
     assert type(raised.value) is kind
     if isinstance(raised.value, errors.GameError):
-        assert "while Python was waiting for an answer" in str(raised.value)
+        assert "while Python was waiting for a reply" in str(raised.value)
         assert str(GAME) in str(raised.value)
     if kind is not errors.InvalidObservationError:
         assert leaves_nothing(mark)
@@ -131,13 +130,13 @@ def test_a_fault_is_one_error_in_time_and_everything_can_begin_again(
 
 
 @pytest.mark.parametrize("form", ["parallel", "gymnasium"])
-def test_nothing_comes_between_the_halves_of_a_single_environments_step_so_that_its_deadline_holds(
+def test_a_single_environments_step_keeps_its_deadline(
     start: Start, form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "_LATE_PATIENCE", 30.0)
+    monkeypatch.setattr(worker, "_READ_TIMEOUT", 30.0)
     game = start(form, "late")
     game.play(FAULTY_STEP - 1)
-    with pytest.raises(errors.GameTimeoutError, match="an answer within 1 s"):
+    with pytest.raises(errors.GameTimeoutError, match="a reply within 1 s"):
         game.step()
 
 
@@ -153,12 +152,12 @@ def test_without_a_fault_there_is_no_error(start: Start, form: str, mark: str) -
 def test_a_second_answer_is_never_taken_for_that_to_the_next_request(start: Start, form: str) -> None:
     game = start(form, "twice")
     game.play(FAULTY_STEP)
-    with pytest.raises(errors.ProtocolError, match="an answer to request 4 instead of 5"):
+    with pytest.raises(errors.ProtocolError, match="a reply to request 4 instead of 5"):
         game.step()
     game.env.close()
 
 
-def test_the_last_lines_of_megabytes_are_told(start: Start) -> None:
+def test_the_error_has_the_last_lines_of_megabytes_of_output(start: Start) -> None:
     game = start("parallel", "prints")
     game.play(FAULTY_STEP - 1)
     with pytest.raises(errors.GameExitedError) as raised:

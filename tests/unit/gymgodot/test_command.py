@@ -92,7 +92,7 @@ def test_what_only_the_shell_of_windows_can_do_is_an_error(line: str, what: str)
 
 @pytest.mark.parametrize("line", ["", "  ", "cd /tmp &&", [], [""]])
 def test_a_line_without_a_program_is_an_error(line: str | list[str]) -> None:
-    with pytest.raises(InvalidOptionError, match="names no program"):
+    with pytest.raises(InvalidOptionError, match="has no program"):
         parse_command(line, windows=False)
 
 

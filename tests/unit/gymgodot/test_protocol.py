@@ -9,7 +9,7 @@ import pytest
 from gymnasium import spaces
 
 from godot_marl import errors
-from godot_marl.gymgodot import wire
+from godot_marl.gymgodot import protocol
 
 BOX = spaces.Box(-1, 1, (2,))
 
@@ -31,7 +31,7 @@ BOX = spaces.Box(-1, 1, (2,))
     ],
 )
 def test_an_action_is_a_list_in_every_case(space: spaces.Space[Any], action: Any, sent: str) -> None:
-    assert wire.step_message(action, space) == f'{{"cmd": "step", "action": {sent}}}'
+    assert protocol.step_message(action, space) == f'{{"cmd": "step", "action": {sent}}}'
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_an_action_is_a_list_in_every_case(space: spaces.Space[Any], action: Any
 )
 def test_an_action_of_another_size_or_type_is_an_error(space: spaces.Space[Any], action: Any) -> None:
     with pytest.raises(errors.InvalidActionError):
-        wire.step_message(action, space)
+        protocol.step_message(action, space)
 
 
 @pytest.mark.parametrize(
@@ -70,13 +70,13 @@ def test_an_action_of_another_size_or_type_is_an_error(space: spaces.Space[Any],
 def test_an_observation_has_the_spaces_shape_and_type_and_no_bounds(
     space: spaces.Space[Any], values: str, expected: np.ndarray[Any, Any]
 ) -> None:
-    observation = wire.read_reset(f'{{"init_observation": {values}}}', space)
+    observation = protocol.read_reset(f'{{"init_observation": {values}}}', space)
     assert observation.dtype == space.dtype
     np.testing.assert_array_equal(observation, expected, strict=True)
 
 
 def test_a_discrete_observation_is_a_number() -> None:
-    observation = wire.read_reset('{"init_observation": [4]}', spaces.Discrete(3))
+    observation = protocol.read_reset('{"init_observation": [4]}', spaces.Discrete(3))
     assert observation == 4
     assert isinstance(observation, np.int64)
 
@@ -100,19 +100,19 @@ def test_a_discrete_observation_is_a_number() -> None:
 )
 def test_an_observation_that_does_not_fit_is_an_error_that_says_what_came(values: str, got: str) -> None:
     with pytest.raises(errors.InvalidObservationError) as error:
-        wire.read_reset(f'{{"init_observation": {values}}}', BOX)
+        protocol.read_reset(f'{{"init_observation": {values}}}', BOX)
     assert error.value.got == got
 
 
 @pytest.mark.parametrize(("values", "got"), [("[1, 256]", "256 at [1]"), ("[2.5, 1]", "2.5 at [0]")])
 def test_a_value_that_the_type_cannot_hold_is_an_error(values: str, got: str) -> None:
     with pytest.raises(errors.InvalidObservationError, match="cannot hold") as error:
-        wire.read_reset(f'{{"init_observation": {values}}}', spaces.Box(0, 255, (2,), np.uint8))
+        protocol.read_reset(f'{{"init_observation": {values}}}', spaces.Box(0, 255, (2,), np.uint8))
     assert error.value.got == got
 
 
 def test_a_step_has_observation_reward_and_end() -> None:
-    answer = wire.read_step(b'{"done":true,"observation":[0,1],"reward":2,"more":0}', BOX)
+    answer = protocol.read_step(b'{"done":true,"observation":[0,1],"reward":2,"more":0}', BOX)
     assert answer[1:] == (2.0, True)
     assert isinstance(answer[1], float)
 
@@ -124,7 +124,7 @@ def test_a_step_has_observation_reward_and_end() -> None:
 )  # fmt: skip
 def test_a_reward_and_an_end_of_another_type_are_errors(reward: str, done: str, what: str) -> None:
     with pytest.raises(errors.InvalidObservationError, match=what):
-        wire.read_step(f'{{"observation": [1, 2], "reward": {reward}, "done": {done}}}', BOX)
+        protocol.read_step(f'{{"observation": [1, 2], "reward": {reward}, "done": {done}}}', BOX)
 
 
 @pytest.mark.parametrize(
@@ -133,23 +133,23 @@ def test_a_reward_and_an_end_of_another_type_are_errors(reward: str, done: str, 
 )
 def test_another_answer_is_a_protocol_error(message: str | bytes) -> None:
     with pytest.raises(errors.ProtocolError):
-        wire.read_step(message, BOX)
+        protocol.read_step(message, BOX)
 
 
 def test_the_answer_to_render_is_an_error_code() -> None:
-    assert wire.read_render('{"render_error":"0"}') == "0"
-    assert wire.read_render('{"render_error": 12}') == "12"
+    assert protocol.read_render('{"render_error":"0"}') == "0"
+    assert protocol.read_render('{"render_error": 12}') == "12"
 
 
 @pytest.mark.parametrize("code", ["{}", "[0]", "null", "true", "0.0", "-1", '"OK"', '""'])
 def test_another_error_code_than_one_of_godot_is_a_protocol_error(code: str) -> None:
-    with pytest.raises(errors.ProtocolError, match="whether it has saved the frame"):
-        wire.read_render(f'{{"render_error": {code}}}')
+    with pytest.raises(errors.ProtocolError, match="has no error code"):
+        protocol.read_render(f'{{"render_error": {code}}}')
 
 
 def test_a_number_that_is_infinite_in_its_type_alone_is_an_error() -> None:
     with pytest.raises(errors.InvalidObservationError, match="cannot hold") as error:
-        wire.read_reset('{"init_observation": [0, 1e39]}', BOX)
+        protocol.read_reset('{"init_observation": [0, 1e39]}', BOX)
     assert error.value.got == "1e+39 at [1]"
 
 
@@ -157,12 +157,12 @@ def test_an_error_shows_the_beginning_of_a_long_answer() -> None:
     long = '"' + "x" * 100_000 + '"'
     for reward, done in ((long, "true"), ("1", long)):
         with pytest.raises(errors.InvalidObservationError) as error:
-            wire.read_step(f'{{"observation": [1, 2], "reward": {reward}, "done": {done}}}', BOX)
+            protocol.read_step(f'{{"observation": [1, 2], "reward": {reward}, "done": {done}}}', BOX)
         assert len(str(error.value)) < 1000
 
 
 @pytest.mark.parametrize("space", [None, spaces.Dict(a=BOX), spaces.Tuple([BOX]), spaces.Text(3), "Discrete(2)"])
 def test_a_space_that_cannot_cross_is_an_error(space: object) -> None:
     with pytest.raises(errors.InvalidSpaceError) as error:
-        wire.check_space("action_space", space)
+        protocol.check_space("action_space", space)
     assert error.value.where == "action_space"

@@ -12,11 +12,11 @@ from gymnasium import spaces
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from godot_marl.codec import FRAME_HEADER, OBSERVED, Layout, Reply, decode_frame
 from godot_marl.errors import ProtocolError
-from godot_marl.plans import SECTION_DTYPES
-from godot_marl.rows import RowPlan, row_of
-from godot_marl.spaces import from_wire
+from godot_marl.protocol.codec import IMAGE_HEADER, OBSERVED, MessageCodec, Reply, decode_image
+from godot_marl.protocol.space_layout import SECTION_DTYPES
+from godot_marl.protocol.spaces import from_wire
+from godot_marl.vector.batch_layout import BatchLayout, row_of
 
 Space = dict[str, Any]
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -135,13 +135,13 @@ def arenas_of(
     """What one arena has in a part of a reply."""
     flags = [draw(st.sampled_from(allowed)) for _ in agents]
     seen = [bool(flag & OBSERVED) for flag in flags]
-    marks = [st.lists(st.integers(0, 1), min_size=n, max_size=n) for n in mask_sizes]
+    action_present = [st.lists(st.integers(0, 1), min_size=n, max_size=n) for n in mask_sizes]
     infos = st.dictionaries(st.text(max_size=2), st.dictionaries(st.text(max_size=2), st.booleans()), max_size=2)
     return {
         "flags": flags,
         "rewards": [draw(NUMBERS["float64"]) if is_seen else 0.0 for is_seen in seen],
         "observations": [draw(values_of(s)) if i else None for s, i in zip(agents, seen, strict=True)],
-        "masks": [draw(m) if i else None for m, i in zip(marks, seen, strict=True)],
+        "masks": [draw(m) if i else None for m, i in zip(action_present, seen, strict=True)],
         "state": None if state_space is None else draw(values_of(state_space)),
         "infos": draw(infos),
     }
@@ -169,8 +169,8 @@ def replies(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-def layout_for(reply: dict[str, Any]) -> Layout:
-    return Layout(
+def layout_for(reply: dict[str, Any]) -> MessageCodec:
+    return MessageCodec(
         len(reply["arenas"]),
         [spaces.Discrete(2)] * len(reply["spaces"]),
         [from_wire(space) for space in reply["spaces"]],
@@ -184,41 +184,43 @@ def layout_for(reply: dict[str, Any]) -> Layout:
 
 @quick
 @given(steps())
-def test_a_step_request_says_what_the_reference_reads(step: tuple[int, list[Space], list[list[Any]]]) -> None:
+def test_a_step_request_decodes_in_the_reference_as_given(step: tuple[int, list[Space], list[list[Any]]]) -> None:
     request, agents, actions = step
     action_spaces = [from_wire(space) for space in agents]
-    layout = Layout(len(actions), action_spaces, action_spaces, [0] * len(agents))
+    codec = MessageCodec(len(actions), action_spaces, action_spaces, [0] * len(agents))
     by_slot = [
         {slot: to_gymnasium(agents[slot], action) for slot, action in enumerate(arena) if action is not None}
         for arena in actions
     ]
-    message = layout.encode_step(request, by_slot)
-    assert len(message) == layout.step_size
+    message = codec.encode_step(request, by_slot)
+    assert len(message) == codec.step_size
     assert bits(reference.decode_step(message, len(actions), agents)) == bits((request, actions))
 
 
 @quick
 @given(steps(), st.data())
-def test_rows_of_actions_say_what_the_reference_reads(
+def test_rows_of_actions_decode_in_the_reference_as_given(
     step: tuple[int, list[Space], list[list[Any]]], data: st.DataObject
 ) -> None:
     request, agents, actions = step
     arenas = len(actions)
-    orders = data.draw(st.lists(st.integers(0, 2), min_size=arenas, max_size=arenas))
+    reset_orders = data.draw(st.lists(st.integers(0, 2), min_size=arenas, max_size=arenas))
     seeds = data.draw(st.lists(st.integers(0, 2**63 - 1), min_size=arenas, max_size=arenas))
     sections = reference.empty_sections()
     for arena in actions:
         for space, action in zip(agents, arena, strict=True):
             reference.put(space, action, sections)
     action_spaces = [from_wire(space) for space in agents]
-    layout = Layout(arenas, action_spaces, action_spaces, [0] * len(agents))
+    codec = MessageCodec(arenas, action_spaces, action_spaces, [0] * len(agents))
     blocks = {name: np.array(part, SECTION_DTYPES[name]) for name, part in sections.items() if part}
-    marks = np.array([[action is not None for action in arena] for arena in actions], np.uint8)
-    message = layout.encode_rows(request, blocks, marks, np.array(orders, np.uint8), np.array(seeds, np.int64))
+    action_present = np.array([[action is not None for action in arena] for arena in actions], np.uint8)
+    message = codec.encode_rows(
+        request, blocks, action_present, np.array(reset_orders, np.uint8), np.array(seeds, np.int64)
+    )
     plain, read_orders, read_seeds = reference.decode_orders(message, arenas, agents)
-    assert len(plain) == layout.step_size
+    assert len(plain) == codec.step_size
     assert bits(reference.decode_step(plain, arenas, agents)) == bits((request, actions))
-    assert (read_orders, read_seeds) == (orders, seeds)
+    assert (read_orders, read_seeds) == (reset_orders, seeds)
 
 
 @quick
@@ -228,56 +230,56 @@ def test_a_batch_is_read_and_written_as_its_rows(space: Space, arenas: int, slot
     sections = reference.empty_sections()
     for row in rows:
         reference.put(space, row, sections)
-    plan = RowPlan(from_wire(space))
+    layout = BatchLayout(from_wire(space))
     blocks = {name: np.array(part, SECTION_DTYPES[name]).reshape(arenas, -1) for name, part in sections.items() if part}
     # Behind the values of the slots lies the state.
     padded = {name: np.concatenate([block, block[:, :1]], axis=1) for name, block in blocks.items()}
-    batch = plan.read(padded, slots)
+    batch = layout.unpack(padded, slots)
     for i, row in enumerate(rows):
         assert_equal(space, row_of(batch, i), row)
-    written = plan.write(batch, len(rows))
+    written = layout.pack(batch, len(rows))
     assert {name: part.tobytes() for name, part in written.items()} == {
         name: block.tobytes() for name, block in blocks.items()
     }
     if "nan" not in str(rows):
-        plan.check(batch, np.ones(len(rows), bool), str)
+        layout.validate(batch, np.ones(len(rows), bool), str)
 
 
 @quick
 @given(replies())
-def test_a_reply_by_the_reference_is_read_as_it_was_meant(reply: dict[str, Any]) -> None:
-    layout = layout_for(reply)
+def test_a_reply_of_the_reference_decodes_as_given(reply: dict[str, Any]) -> None:
+    codec = layout_for(reply)
     message = reference.encode_reply(**reply)
-    decoded = layout.decode_reply(message)
+    decoded = codec.decode_reply(message)
     assert (decoded.request, decoded.frames) == (reply["request"], reply["frames"])
     for i, arena in enumerate(reply["arenas"]):
         assert bits(decoded.rewards[i].tolist()) == bits(arena["rewards"])
-    assert_part(layout, reply, decoded, reply["arenas"])
+    assert_part(codec, reply, decoded, reply["arenas"])
     begun = {i: arena for i, arena in enumerate(reply["following"]) if arena is not None}
     assert list(decoded.reset) == list(begun)
     assert (decoded.next is not None) == bool(begun)
     if decoded.next is not None:
-        assert_part(layout, reply, decoded.next, list(begun.values()))
+        assert_part(codec, reply, decoded.next, list(begun.values()))
 
 
-def assert_part(layout: Layout, reply: dict[str, Any], decoded: Reply, arenas: list[dict[str, Any]]) -> None:
+def assert_part(codec: MessageCodec, reply: dict[str, Any], decoded: Reply, arenas: list[dict[str, Any]]) -> None:
     """One part of a reply is as it was meant."""
     assert decoded.has_infos == any(arena["infos"] for arena in arenas)
     for i, arena in enumerate(arenas):
         assert decoded.flags[i].tolist() == arena["flags"]
         assert decoded.infos[i] == arena["infos"]
         for slot, space in enumerate(reply["spaces"]):
-            size, mask = reply["mask_sizes"][slot], layout.mask(decoded, i, slot)
+            size, mask = reply["mask_sizes"][slot], codec.mask(decoded, i, slot)
             assert ([] if mask is None else mask.tolist()) == (arena["masks"][slot] or [0] * size)
             if arena["observations"][slot] is not None:
-                assert_equal(space, layout.observation(decoded, i, slot), arena["observations"][slot])
+                assert_equal(space, codec.observation(decoded, i, slot), arena["observations"][slot])
         seen = [slot for slot, observation in enumerate(arena["observations"]) if observation is not None]
-        for slot, observation in zip(seen[::-1], layout.observations(decoded, i, seen[::-1]), strict=True):
+        for slot, observation in zip(seen[::-1], codec.observations(decoded, i, seen[::-1]), strict=True):
             assert_equal(reply["spaces"][slot], observation, arena["observations"][slot])
         slots = list(range(len(reply["spaces"])))
-        assert str(layout.masks(decoded, i, slots)) == str([layout.mask(decoded, i, slot) for slot in slots])
+        assert str(codec.masks(decoded, i, slots)) == str([codec.mask(decoded, i, slot) for slot in slots])
         if reply["state_space"] is not None:
-            assert_equal(reply["state_space"], layout.state(decoded, i), arena["state"])
+            assert_equal(reply["state_space"], codec.state(decoded, i), arena["state"])
 
 
 @quick
@@ -298,9 +300,9 @@ def test_a_damaged_reply_is_refused_or_read_but_never_another_error(reply: dict[
 @quick
 @given(st.binary(max_size=60))
 def test_any_bytes_are_a_frame_or_a_protocol_error(message: bytes) -> None:
-    for candidate in (message, b"\x03" + message, FRAME_HEADER.pack(3, 0, 0, 1, 2, 2, 3, 0) + message):
+    for candidate in (message, b"\x03" + message, IMAGE_HEADER.pack(3, 0, 0, 1, 2, 2, 3, 0) + message):
         try:
-            _, frame = decode_frame(candidate)
+            _, frame = decode_image(candidate)
         except ProtocolError:
             continue
         assert frame.shape[2] == 3
@@ -311,7 +313,7 @@ def test_any_bytes_are_a_frame_or_a_protocol_error(message: bytes) -> None:
 FLOATS = spaces.Box(-np.inf, np.inf, (2,), np.float32)
 
 
-def reply_of_two(layout: Layout, **parts: Any) -> Reply:
+def reply_of_two(codec: MessageCodec, **parts: Any) -> Reply:
     arena = {
         "flags": [1, 1],
         "rewards": [0.0, 0.0],
@@ -321,17 +323,17 @@ def reply_of_two(layout: Layout, **parts: Any) -> Reply:
         **parts,
     }
     space = {"type": "box", "shape": [2], "dtype": "float32"}
-    return layout.decode_reply(reference.encode_reply(1, 1, [space, space], [0, 0], None, [arena]))
+    return codec.decode_reply(reference.encode_reply(1, 1, [space, space], [0, 0], None, [arena]))
 
 
 @pytest.fixture
-def layout() -> Layout:
-    return Layout(1, [spaces.Discrete(3)] * 2, [FLOATS] * 2, [0, 0])
+def codec() -> MessageCodec:
+    return MessageCodec(1, [spaces.Discrete(3)] * 2, [FLOATS] * 2, [0, 0])
 
 
-def test_observations_can_be_written_to_without_changing_one_another(layout: Layout) -> None:
-    reply = reply_of_two(layout)
-    first, second = (layout.observation(reply, 0, slot) for slot in (0, 1))
+def test_observations_can_be_written_to_without_changing_one_another(codec: MessageCodec) -> None:
+    reply = reply_of_two(codec)
+    first, second = (codec.observation(reply, 0, slot) for slot in (0, 1))
     first[:] = 9.0
     assert second.tolist() == [3.0, 4.0]
 
@@ -341,7 +343,7 @@ def test_observations_can_be_written_to_without_changing_one_another(layout: Lay
 def test_many_observations_of_one_form_are_those_of_each_slot(shape: tuple[int, ...], arenas: int) -> None:
     box = spaces.Box(-np.inf, np.inf, shape, np.float32)
     state = spaces.Box(-np.inf, np.inf, (3,), np.float32)
-    many = Layout(arenas, [spaces.Discrete(3)] * 6, [box] * 6, [0] * 6, state)
+    many = MessageCodec(arenas, [spaces.Discrete(3)] * 6, [box] * 6, [0] * 6, state)
     size = int(np.prod(shape))
     wire = {"type": "box", "shape": list(shape), "dtype": "float32"}
     replies_of_all = [
@@ -366,43 +368,43 @@ def test_many_observations_of_one_form_are_those_of_each_slot(shape: tuple[int, 
             assert observation.flags.writeable
 
 
-def test_an_observation_outlives_the_message_and_later_replies(layout: Layout) -> None:
-    old = layout.observation(reply_of_two(layout), 0, 0)
-    reply_of_two(layout, observations=[[7.0, 7.0], [7.0, 7.0]])
+def test_an_observation_outlives_the_message_and_later_replies(codec: MessageCodec) -> None:
+    old = codec.observation(reply_of_two(codec), 0, 0)
+    reply_of_two(codec, observations=[[7.0, 7.0], [7.0, 7.0]])
     assert old.tolist() == [1.0, 2.0]
 
 
-def test_a_mutable_message_can_be_reused(layout: Layout) -> None:
+def test_a_mutable_message_can_be_reused(codec: MessageCodec) -> None:
     space = {"type": "box", "shape": [2], "dtype": "float32"}
     arena = {"flags": [1], "rewards": [0.0], "masks": [None], "observations": [[1.0, 2.0]], "infos": {}}
-    one = Layout(1, [spaces.Discrete(3)], [FLOATS], [0])
+    one = MessageCodec(1, [spaces.Discrete(3)], [FLOATS], [0])
     message = bytearray(reference.encode_reply(1, 1, [space], [0], None, [arena]))
     observation = one.observation(one.decode_reply(message), 0, 0)
     message[:] = bytes(len(message))
     assert observation.tolist() == [1.0, 2.0]
 
 
-def test_a_memoryview_is_taken_over_and_not_copied(layout: Layout) -> None:
+def test_a_memoryview_is_taken_over_and_not_copied(codec: MessageCodec) -> None:
     space = {"type": "box", "shape": [2], "dtype": "float32"}
     arena = {"flags": [1, 1], "rewards": [0.0] * 2, "masks": [None] * 2, "infos": {"a": {"b": True}}}
     arena["observations"] = [[1.0, 2.0], [3.0, 4.0]]
     message = bytearray(reference.encode_reply(1, 1, [space] * 2, [0, 0], None, [arena]))
-    reply = layout.decode_reply(memoryview(message))
-    first = layout.observation(reply, 0, 0)
+    reply = codec.decode_reply(memoryview(message))
+    first = codec.observation(reply, 0, 0)
     first[:] = 9.0
     assert reply.infos == [{"a": {"b": True}}]
-    assert layout.observation(layout.decode_reply(message), 0, 0).tolist() == [9.0, 9.0]
-    frame = bytearray(FRAME_HEADER.pack(3, 0, 0, 9, 1, 1, 3, 0) + b"\x01\x02\x03")
-    decode_frame(memoryview(frame))[1][:] = 7
+    assert codec.observation(codec.decode_reply(message), 0, 0).tolist() == [9.0, 9.0]
+    frame = bytearray(IMAGE_HEADER.pack(3, 0, 0, 9, 1, 1, 3, 0) + b"\x01\x02\x03")
+    decode_image(memoryview(frame))[1][:] = 7
     assert frame[-3:] == b"\x07" * 3
 
 
 def test_a_mask_is_writable_int8() -> None:
-    layout = Layout(1, [spaces.Discrete(2)], [FLOATS], [2])
+    codec = MessageCodec(1, [spaces.Discrete(2)], [FLOATS], [2])
     space = {"type": "box", "shape": [2], "dtype": "float32"}
     arena = {"flags": [1], "rewards": [0.0], "masks": [[1, 0]], "observations": [[1.0, 2.0]], "infos": {}}
-    reply = layout.decode_reply(reference.encode_reply(1, 1, [space], [2], None, [arena]))
-    mask = layout.mask(reply, 0, 0)
+    reply = codec.decode_reply(reference.encode_reply(1, 1, [space], [2], None, [arena]))
+    mask = codec.mask(reply, 0, 0)
     assert mask is not None
     assert mask.dtype == np.int8
     mask[:] = 0
@@ -410,24 +412,24 @@ def test_a_mask_is_writable_int8() -> None:
 
 
 @pytest.mark.parametrize("action", [2, np.int64(2), np.int32(2), np.array(2), np.array([2])], ids=repr)
-def test_any_integer_that_numpy_knows_is_a_discrete_action(layout: Layout, action: Any) -> None:
-    assert layout.encode_step(1, [{0: 2}]) == layout.encode_step(1, [{0: action}])
+def test_any_integer_that_numpy_knows_is_a_discrete_action(codec: MessageCodec, action: Any) -> None:
+    assert codec.encode_step(1, [{0: 2}]) == codec.encode_step(1, [{0: action}])
 
 
-def test_an_action_of_the_wrong_size_is_not_sent(layout: Layout) -> None:
+def test_an_action_of_the_wrong_size_is_not_sent(codec: MessageCodec) -> None:
     with pytest.raises(ValueError, match="reshape"):
-        layout.encode_step(1, [{0: [1, 2]}])
+        codec.encode_step(1, [{0: [1, 2]}])
 
 
-def test_there_is_no_state_without_a_state_space(layout: Layout) -> None:
+def test_there_is_no_state_without_a_state_space(codec: MessageCodec) -> None:
     with pytest.raises(LookupError):
-        layout.state(reply_of_two(layout), 0)
+        codec.state(reply_of_two(codec), 0)
 
 
 @pytest.mark.parametrize("flag", [64, 128])
-def test_an_unknown_slot_flag_is_refused(layout: Layout, flag: int) -> None:
+def test_an_unknown_slot_flag_is_refused(codec: MessageCodec, flag: int) -> None:
     with pytest.raises(ProtocolError):
-        reply_of_two(layout, flags=[1 | flag, 1])
+        reply_of_two(codec, flags=[1 | flag, 1])
 
 
 @pytest.mark.parametrize(
@@ -447,7 +449,7 @@ def test_an_unknown_slot_flag_is_refused(layout: Layout, flag: int) -> None:
     ],
     ids=lambda tail: repr(tail[:20]),
 )
-def test_a_malformed_tail_is_refused(layout: Layout, tail: bytes) -> None:
+def test_a_malformed_tail_is_refused(codec: MessageCodec, tail: bytes) -> None:
     space = {"type": "box", "shape": [2], "dtype": "float32"}
     arena = {
         "flags": [1, 1],
@@ -459,12 +461,12 @@ def test_a_malformed_tail_is_refused(layout: Layout, tail: bytes) -> None:
     message = bytearray(reference.encode_reply(1, 1, [space, space], [0, 0], None, [arena]) + tail)
     message[8:12] = struct.pack("<I", len(tail))
     with pytest.raises(ProtocolError):
-        layout.decode_reply(message)
+        codec.decode_reply(message)
 
 
 def test_a_frame_can_be_written_to() -> None:
-    message = FRAME_HEADER.pack(3, 0, 0, 9, 1, 1, 3, 0) + b"\x01\x02\x03"
-    request, frame = decode_frame(message)
+    message = IMAGE_HEADER.pack(3, 0, 0, 9, 1, 1, 3, 0) + b"\x01\x02\x03"
+    request, frame = decode_image(message)
     frame[0, 0, 0] = 200
     assert (request, frame.tolist()) == (9, [[[200, 2, 3]]])
 
@@ -472,4 +474,4 @@ def test_a_frame_can_be_written_to() -> None:
 @pytest.mark.parametrize("size", [(0, 0), (0, 5), (2**31, 2**31)])
 def test_a_frame_of_an_impossible_size_is_refused(size: tuple[int, int]) -> None:
     with pytest.raises(ProtocolError):
-        decode_frame(FRAME_HEADER.pack(3, 0, 0, 9, *size, 3, 0))
+        decode_image(IMAGE_HEADER.pack(3, 0, 0, 9, *size, 3, 0))

@@ -1,4 +1,4 @@
-"""Options of a reset: whatever is sent arrives in the engine as the same value, and nothing else is sent."""
+"""Options of a reset: the encoded options say what was given, and nothing else is encoded."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ import enum
 import json
 import math
 import struct
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from option_values import TEXTS, VALUES, deep, same
 
 from godot_marl.errors import InvalidOptionError
-from godot_marl.parallel import GodotParallelEnv
-from godot_marl.plain import MOST_DEPTH, plain_options
-
-MakeEnv = Callable[..., GodotParallelEnv]
+from godot_marl.protocol.codec import encode_reset
+from godot_marl.protocol.reset_options import MOST_DEPTH, encode_options
 
 
 class Level(enum.IntEnum):
@@ -35,22 +33,8 @@ class Different(str):
         return self is other
 
 
-def deep(depth: int) -> Any:
-    value: Any = 1
-    for _ in range(depth):
-        value = [value]
-    return value
-
-
 RING: list[Any] = []
 RING.append(RING)
-NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
-TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
-VALUES = st.recursive(
-    st.none() | st.booleans() | NUMBERS | TEXTS,
-    lambda inner: st.lists(inner, max_size=4) | st.tuples(inner, inner) | st.dictionaries(TEXTS, inner, max_size=4),
-    max_leaves=12,
-)
 # What no JSON of Godot can hold, and JSON's own values, with which it must not be mistaken.
 STRANGE = st.sampled_from(
     [2**53 + 1, -(2**63), 10**5000, math.nan, math.inf, "\0", "\ud83d", "\ud83d\ude00", b"x", {1}, 1j, object(), {1: 2},
@@ -58,23 +42,11 @@ STRANGE = st.sampled_from(
 )  # fmt: skip
 
 
-def same(found: Any, sent: Any) -> bool:
-    """Whether a value has arrived: numbers by their value, for Godot reads all as floats."""
-    if isinstance(sent, np.ndarray | np.generic):
-        sent = sent.tolist()
-    if isinstance(sent, dict):
-        return isinstance(found, dict) and found.keys() == sent.keys() and all(same(found[k], sent[k]) for k in sent)
-    if isinstance(sent, list | tuple):
-        return isinstance(found, list) and len(found) == len(sent) and all(map(same, found, sent))
-    if isinstance(sent, bool) or sent is None:
-        return found is sent
-    return type(found) in (int, float, str) and isinstance(found, str) == isinstance(sent, str) and bool(found == sent)
-
-
-def reads(text: str, exact: list[Any]) -> dict[str, Any]:
-    """The options with their exact numbers."""
-    options: dict[str, Any] = json.loads(text)
-    for path, digits in exact:
+def read_options(message: str) -> dict[str, Any]:
+    """The options of a reset message, with their exact numbers checked."""
+    (reset,) = json.loads(message)["arenas"]
+    options: dict[str, Any] = reset["options"]
+    for path, digits in reset.get("exact", []):
         holder: Any = options
         for step in path[:-1]:
             holder = holder[step]
@@ -86,9 +58,8 @@ def reads(text: str, exact: list[Any]) -> dict[str, Any]:
 
 
 @given(st.dictionaries(TEXTS, VALUES))
-def test_what_is_sent_says_what_was_given(options: dict[str, Any]) -> None:
-    plain = plain_options(options)
-    assert same(reads(plain.text, plain.exact), options)
+def test_encoded_options_equal_the_given_ones(options: dict[str, Any]) -> None:
+    assert same(read_options(encode_reset(1, {0: (1, encode_options(options))})), options)
 
 
 @pytest.mark.parametrize(
@@ -106,13 +77,13 @@ def test_what_is_sent_says_what_was_given(options: dict[str, Any]) -> None:
     ],
     ids=repr,
 )
-def test_numpys_values_and_tuples_become_what_json_has(value: object, text: str) -> None:
-    assert plain_options({"value": value}).text == f'{{"value": {text}}}'
+def test_numpy_values_and_tuples_become_json_values(value: object, text: str) -> None:
+    assert json.dumps(encode_options({"value": value}).values) == f'{{"value": {text}}}'
 
 
-def test_only_numbers_that_a_reader_might_miss_are_sent_twice() -> None:
+def test_only_numbers_that_a_reader_might_round_are_sent_twice() -> None:
     options = {"a": [1.5, 0.1, 1 / 3], "b": 2**53, "c": -123456789012345.0, "d": 1e-300}
-    assert [path for path, _ in plain_options(options).exact] == [["a", 2], ["c"], ["d"]]
+    assert [path for path, _ in encode_options(options).exact] == [["a", 2], ["c"], ["d"]]
 
 
 # -- What is not -------------------------------------------------------------------------------------------------------
@@ -146,10 +117,10 @@ WRONG: dict[str, tuple[Any, str, str, str]] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_what_would_arrive_as_something_else_is_an_error_with_its_place(wrong: str) -> None:
+def test_an_option_that_json_changes_is_an_error_with_its_place(wrong: str) -> None:
     options, place, expected, got = WRONG[wrong]
     with pytest.raises(InvalidOptionError) as error:
-        plain_options(options)
+        encode_options(options)
     assert error.value.where == f"options{place}"
     assert expected in (error.value.expected or "")
     assert got in (error.value.got or "")
@@ -159,10 +130,10 @@ def test_what_would_arrive_as_something_else_is_an_error_with_its_place(wrong: s
 
 
 @given(VALUES, STRANGE)
-def test_one_strange_value_among_others_is_found(value: Any, strange: Any) -> None:
+def test_one_unsupported_value_among_others_is_found(value: Any, strange: Any) -> None:
     for options in ({"a": value, "b": [value, strange]}, {"a": [{"c": value, "b": strange}]}):
         with pytest.raises(InvalidOptionError) as error:
-            plain_options(options)
+            encode_options(options)
         assert str(error.value.where).startswith(('options["b"][1]', 'options["a"][0]["b"]'))
 
 
@@ -177,35 +148,5 @@ def test_an_option_without_a_repr_or_with_an_endless_one_is_an_error_too() -> No
 
     for value in (Loud(), Mute()):
         with pytest.raises(InvalidOptionError) as error:
-            plain_options({"a": value})
+            encode_options({"a": value})
         assert len(str(error.value)) < 2000
-
-
-# -- What arrives in the engine ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.godot
-def test_whatever_is_sent_arrives_in_the_engine_as_the_same_value(make: MakeEnv) -> None:
-    env = make("repeater")
-
-    @settings(deadline=None, max_examples=300, database=None, suppress_health_check=list(HealthCheck))
-    @example({"numbers": [2**53, -(2**53), 5e-324, 1.7976931348623157e308, 2.2250738585072014e-308, 0.1 + 0.2, 1e23]})
-    @example({"texts": ["\x01\x0b\x1f\x7f\u2028\ufeff\ufffe\uffff\U0001f600\U0010ffff", '\\"/\\u0041\\v', "inf", ""]})
-    # The info that brings it back is one deeper.
-    @example({"": {"": []}, "deep": deep(MOST_DEPTH - 2)})
-    @example({"random": np.random.default_rng(1).normal(size=500)})
-    @given(st.dictionaries(TEXTS, VALUES | st.lists(NUMBERS, min_size=5, max_size=20)))
-    def arrives(options: dict[str, Any]) -> None:
-        found = env.reset(seed=1, options=options)[1]["repeater_0"]["options"]
-        assert same(found, options), (found, options)
-
-    arrives()
-
-
-@pytest.mark.godot
-def test_what_cannot_be_sent_is_told_before_anything_is_asked(make: MakeEnv) -> None:
-    env = make("repeater")
-    with pytest.raises(InvalidOptionError) as error:
-        env.reset(options={"level": [1, 2, 3, 2**60]})
-    assert error.value.where == 'options["level"][3]'
-    assert env.reset(options={"level": 2})[1]["repeater_0"]["options"] == {"level": 2}

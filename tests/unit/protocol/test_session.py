@@ -12,9 +12,12 @@ from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from godot_marl import errors, game_errors
-from godot_marl.codec import FRAME_HEADER, Reply
-from godot_marl.protocol import MAX_SEED, Configuration, Phase, SceneDescription, Session, version_error
+from godot_marl import errors
+from godot_marl.protocol import error_codes
+from godot_marl.protocol.codec import IMAGE_HEADER, Reply
+from godot_marl.protocol.messages import Configuration, SceneDescription
+from godot_marl.protocol.seeds import MAX_SEED
+from godot_marl.protocol.session import Phase, Session, version_error
 
 HELLO: dict[str, Any] = {
     "type": "hello",
@@ -82,7 +85,7 @@ def test_a_scene_ends_the_handshake() -> None:
     assert (scene.engine, scene.addon_version, scene.debug) == ("Godot 4.6", "0.1.0", True)
     assert scene.agents[0].action_space == spaces.Discrete(2)
     assert session.phase is Phase.READY
-    assert session.layout.slots == 1
+    assert session.codec.slots == 1
 
 
 def test_a_control_character_in_a_text_is_taken_as_it_is_as_godot_writes_it() -> None:
@@ -101,7 +104,7 @@ def test_a_member_of_another_type_is_refused_and_not_made_to_fit(change: dict[st
         told(Session(Configuration()), HELLO, {**SCENE, **change})
 
 
-def test_members_that_nobody_knows_are_ignored() -> None:
+def test_unknown_members_are_ignored() -> None:
     session = Session(Configuration())
     agent = {**AGENT, "colour": "red"}
     assert isinstance(told(session, {**HELLO, "new": 1}, {**SCENE, "agents": [agent], "new": []}), SceneDescription)
@@ -172,7 +175,7 @@ def test_a_scene_that_cannot_be_is_refused(change: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("member", ["action_space", "observation_space", "state_space"])
-def test_a_malformed_space_names_the_method_that_gave_it(member: str) -> None:
+def test_a_malformed_space_is_an_error_that_names_its_method(member: str) -> None:
     scene = {**SCENE, "agents": [{**AGENT, member: {"type": "discrete", "n": 0}}]}
     if member == "state_space":
         scene = {**SCENE, member: {"type": "discrete", "n": 0}}
@@ -207,7 +210,7 @@ def test_a_space_that_does_not_cross_the_wire_names_the_option_and_the_agent() -
 
 def test_a_step_is_answered_by_a_reply(session: Session) -> None:
     assert session.step([{0: 1}])[4:8] == struct.pack("<I", 1)
-    assert session.phase is Phase.ANSWER
+    assert session.phase is Phase.REPLY
     reply = told(session, reply_to(1))
     assert isinstance(reply, Reply)
     assert reply.rewards.tolist() == [[0.5]]
@@ -216,7 +219,7 @@ def test_a_step_is_answered_by_a_reply(session: Session) -> None:
 
 def test_a_render_is_answered_by_a_frame(session: Session) -> None:
     assert json.loads(session.render())["size"] is None
-    frame = told(session, FRAME_HEADER.pack(3, 0, 0, 1, 1, 1, 3, 0) + b"\x01\x02\x03")
+    frame = told(session, IMAGE_HEADER.pack(3, 0, 0, 1, 1, 1, 3, 0) + b"\x01\x02\x03")
     assert isinstance(frame, np.ndarray)
     assert frame.tolist() == [[[1, 2, 3]]]
 
@@ -250,7 +253,7 @@ def test_a_reply_to_another_request_is_refused(session: Session, request_number:
     assert session.phase is Phase.OVER
 
 
-def test_a_reply_that_nobody_asked_for_is_refused(session: Session) -> None:
+def test_an_unrequested_reply_is_rejected(session: Session) -> None:
     with pytest.raises(errors.ProtocolError):
         told(session, reply_to(0))
 
@@ -339,7 +342,7 @@ def test_each_error_code_has_its_exception(session: Session, code: str) -> None:
 
 
 def test_the_list_of_codes_is_that_of_the_protocol() -> None:
-    assert set(game_errors._ERROR_OF_CODE) == set(CODES) - {"a code of a later version"}
+    assert set(error_codes._ERROR_OF_CODE) == set(CODES) - {"a code of a later version"}
 
 
 @pytest.mark.parametrize("messages", [(), (HELLO,), (HELLO, SCENE)])
@@ -356,7 +359,7 @@ def test_malformed_script_errors_are_refused(entry: object) -> None:
         told(Session(Configuration()), {"type": "error", "code": "script", "script_errors": [entry]})
 
 
-# -- Whatever a game sends ---------------------------------------------------------------------------------------------
+# -- Any message of a game ---------------------------------------------------------------------------------------------
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

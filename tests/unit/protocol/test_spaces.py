@@ -10,7 +10,9 @@ import pytest
 from gymnasium import spaces
 
 from godot_marl.errors import InvalidSpaceError
-from godot_marl.spaces import BOX_DTYPES, MAX_ELEMENTS, from_wire, to_wire
+from godot_marl.protocol.space_kinds.box import BOX_DTYPES
+from godot_marl.protocol.space_kinds.wire_values import MAX_ELEMENTS
+from godot_marl.protocol.spaces import from_wire, to_wire
 
 
 def there_and_back(space: spaces.Space[Any]) -> spaces.Space[Any]:
@@ -49,7 +51,7 @@ def test_an_unbounded_box_keeps_its_type(dtype: str) -> None:
     assert (space.low[0], space.high[1]) == widest
 
 
-def test_numbers_with_a_point_zero_are_integers_as_many_json_writers_make_them() -> None:
+def test_whole_floats_are_integers() -> None:
     assert from_wire({"type": "discrete", "n": 4.0, "start": -1.0}) == spaces.Discrete(4, start=-1)
     assert from_wire({"type": "multi_discrete", "nvec": [2.0, 3.0]}) == spaces.MultiDiscrete([2, 3])
     box = from_wire({"type": "box", "shape": [2.0], "dtype": "uint8", "low": 0.0, "high": 255.0})
@@ -97,7 +99,7 @@ def test_an_error_in_a_member_names_its_place_in_either_direction() -> None:
 
 
 @pytest.mark.parametrize("wire", [None, 3, "box", [], {}, {"type": None}, {"type": ["box"]}, {"type": "graph"}])
-def test_what_has_no_known_type_is_refused(wire: Any) -> None:
+def test_a_space_of_unknown_type_is_rejected(wire: Any) -> None:
     with pytest.raises(InvalidSpaceError, match="unknown type"):
         from_wire(wire)
 

@@ -9,7 +9,7 @@ from gymnasium import spaces
 from godot_marl.errors import SceneError
 from godot_marl.testing import Finding, Level
 from godot_marl.testing.report import align
-from godot_marl.testing.values import describe_space, difference_of, is_unbounded, outside_of
+from godot_marl.testing.space_values import describe_space, difference_of, is_unbounded, outside_of
 
 BOX = spaces.Box(-1.0, 1.0, (2, 2))
 NESTED = spaces.Dict(a=BOX, b=spaces.Tuple([spaces.Discrete(3), spaces.MultiBinary(2)]))
@@ -43,11 +43,11 @@ def test_a_difference_deep_in_a_space_is_named() -> None:
         (np.zeros(3, np.float32), " is [0. 0. 0.], not in Box 2x2 float32, -1 to 1"),
     ],
 )
-def test_what_is_outside_its_space_is_named(value: np.ndarray, text: str | None) -> None:
+def test_a_value_outside_its_space_is_named(value: np.ndarray, text: str | None) -> None:
     assert outside_of(BOX, value) == text
 
 
-def test_spaces_in_few_words() -> None:
+def test_spaces_as_short_text() -> None:
     assert describe_space(NESTED) == "{a: Box 2x2 float32, -1 to 1, b: (Discrete 3, MultiBinary 2)}"
     assert describe_space(spaces.Discrete(3, start=2)) == "Discrete 3 from 2"
     assert describe_space(spaces.MultiDiscrete([2, 3])) == "MultiDiscrete 2 3"

@@ -1,4 +1,4 @@
-"""What `godot_marl.testing.advice` says of project settings."""
+"""What `godot_marl.testing.speed_advice` says of project settings."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from godot_marl.resources import example_folder, example_names
-from godot_marl.testing.advice import advise
+from godot_marl.assets.paths import example_folder, example_names
+from godot_marl.testing.speed_advice import advise
 
 PROJECT = """config_version=5
 [application]
@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_scene_with_bodies_is_told_of_threads_and_jolt(folder: Path) -> None:
+def test_a_scene_with_bodies_gets_advice_on_threads_and_jolt(folder: Path) -> None:
     findings = list(advise(folder, None))
     assert [finding.where.split(" ")[0].split("/")[-1] for finding in findings] == [
         "max_threads",
@@ -40,7 +40,7 @@ def test_a_scene_with_bodies_is_told_of_threads_and_jolt(folder: Path) -> None:
     assert all(finding.remedy for finding in findings)
 
 
-def test_settings_that_are_right_are_not_spoken_of(folder: Path) -> None:
+def test_right_settings_get_no_advice(folder: Path) -> None:
     more = "jolt_physics_3d/limits/temporary_memory_buffer_size=1\n[threading]\nworker_pool/max_threads=1\n"
     (folder / "project.godot").write_text(PROJECT + more)
     assert list(advise(folder, None)) == []
@@ -51,7 +51,7 @@ def test_a_scene_without_bodies_needs_no_advice(folder: Path) -> None:
     assert list(advise(folder, "res://plain.tscn")) == []
 
 
-def test_of_an_exported_game_nothing_is_known(tmp_path: Path) -> None:
+def test_an_exported_game_gets_no_advice(tmp_path: Path) -> None:
     game = tmp_path / "game.pck"
     game.touch()
     assert list(advise(game, None)) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from godot_marl.training.durable import make_folder, write_file, write_folder
+from godot_marl.training.atomic_files import make_folder, write_file, write_folder
 
 
 @pytest.fixture
@@ -69,9 +69,7 @@ def test_the_name_of_a_new_folder_is_on_the_disk(tmp_path: Path, log: list[tuple
     assert log == [("sync", inode(tmp_path / "a")), ("sync", inode(tmp_path))]
 
 
-def test_a_folder_in_which_one_may_not_look_around_is_good_enough(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_cannot_be_listed_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_file = os.open
 
     def open_allowed(path: Path, *how: int) -> int:
@@ -85,7 +83,7 @@ def test_a_folder_in_which_one_may_not_look_around_is_good_enough(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "run"]
 
 
-def test_what_a_kill_has_left_is_put_back_or_removed(tmp_path: Path) -> None:
+def test_remains_of_a_killed_process_are_restored_or_removed(tmp_path: Path) -> None:
     path = tmp_path / "folder"
     for name in (".folder-abc", ".folder-abc-old", ".other-abc"):
         (tmp_path / name).mkdir()

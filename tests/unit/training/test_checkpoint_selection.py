@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from godot_marl.training.selection import EPISODES, MORE_EPISODES, choose, episodes_of, spread
+from godot_marl.training.checkpoint_selection import EPISODES, MORE_EPISODES, choose, episodes_of, spread
 
 
 def checkpoints(count: int) -> list[Path]:
@@ -47,7 +47,7 @@ def test_the_best_of_all_is_chosen_and_the_best_quarter_plays_on() -> None:
     assert sum(lengths.values()) == episodes_of(12)
 
 
-def test_what_was_lucky_in_a_few_episodes_is_not_chosen() -> None:
+def test_a_checkpoint_that_was_lucky_in_a_few_episodes_is_not_chosen() -> None:
     every = checkpoints(8)
     games = Games({checkpoint: float(i) for i, checkpoint in enumerate(every)}, lucky=every[3])
     # 10 more in 50 of 200 episodes are 2.5: not enough.
@@ -55,7 +55,7 @@ def test_what_was_lucky_in_a_few_episodes_is_not_chosen() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
-def test_of_equal_ones_the_last_is_chosen(count: int) -> None:
+def test_of_equal_checkpoints_the_last_is_chosen(count: int) -> None:
     every = checkpoints(count)
     games = Games(dict.fromkeys(every, 1.0))
     assert choose(every, games.judge, 7).checkpoint == every[-1]

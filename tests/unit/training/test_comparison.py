@@ -1,4 +1,4 @@
-"""Who plays where when trained policies are compared with others, and whose returns are whose."""
+"""The players of each side in a comparison, and the returns of each side."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_arena import FakeArena, Named, Who
+from fake_arena import Cast, FakeArena, Named
 
-from godot_marl.training.evaluation import Comparison, Makes, compare, difference_interval, returns_of
-from godot_marl.training.players import Cast, Views
+from godot_marl.training.evaluation import Comparison, PlayersFactory, compare, difference_interval, returns_of
+from godot_marl.training.players import DecisionBatch, Players
 
 SIDES = {"red": ["red_0", "red_1"], "blue": ["blue_0"]}
-SEATS = ["red_0", "blue_0", "red_1"]  # neither sorted nor side by side
+AGENTS = ["red_0", "blue_0", "red_1"]  # neither sorted nor side by side
 SEED = 40
 WORTH = {"trained": 8.0, "weak": 1.0, "strong": 4.0}
-# The same player earns another return on each seat.
+# The same player earns a different return with each agent.
 FACTORS = {"red_0": 1.0, "red_1": 3.0, "blue_0": 5.0}
 
 
 @pytest.fixture
 def arena() -> FakeArena:
-    return FakeArena(dict.fromkeys(SEATS, "player"), lambda player, seat: WORTH[player] * FACTORS[seat])
+    return FakeArena(dict.fromkeys(AGENTS, "player"), lambda player, agent: WORTH[player] * FACTORS[agent])
 
 
-def makes(player: str) -> Makes:
-    return lambda: {name: Named(player) for name in SEATS}
+def makes(player: str) -> PlayersFactory:
+    return lambda: {name: Named(player) for name in AGENTS}
 
 
-def everywhere(player: str, **others: str) -> Who:
-    return {**dict.fromkeys(SEATS, player), **others}
+def everywhere(player: str, **others: str) -> Cast:
+    return {**dict.fromkeys(AGENTS, player), **others}
 
 
 def compared(arena: Any, episodes: int, **options: Any) -> list[Comparison]:
@@ -44,7 +44,7 @@ def test_each_side_is_compared_with_each_opponent_in_their_order(arena: FakeAren
     assert found == [("weak", "red", 3), ("weak", "blue", 3), ("strong", "red", 3), ("strong", "blue", 3)]
 
 
-def test_the_trained_players_sit_on_the_judged_side_alone_and_all_play_the_same_seeds(arena: FakeArena) -> None:
+def test_trained_players_play_the_judged_side_alone_with_the_same_seeds(arena: FakeArena) -> None:
     compared(arena, 3)
     casts = arena.casts()
     assert all(seeds == [SEED, SEED + 1, SEED + 2] for _, seeds in casts)
@@ -57,8 +57,8 @@ def test_the_trained_players_sit_on_the_judged_side_alone_and_all_play_the_same_
             everywhere(other, blue_0="trained"),
         )
     ]
-    by_seat = [[who[seat] for seat in SEATS] for who, _ in casts]
-    assert Counter(map(tuple, by_seat)) == Counter(tuple(who[seat] for seat in SEATS) for who in expected)
+    by_agent = [[cast[agent] for agent in AGENTS] for cast, _ in casts]
+    assert Counter(map(tuple, by_agent)) == Counter(tuple(cast[agent] for agent in AGENTS) for cast in expected)
 
 
 @pytest.mark.parametrize(("row", "side", "other"), [(0, "red", "weak"), (1, "blue", "weak"), (3, "blue", "strong")])
@@ -87,26 +87,26 @@ class Tiring:
     def __init__(self) -> None:
         self._acts = itertools.count()
 
-    def act(self, views: Views) -> list[Any]:
-        return [f"after {next(self._acts) // 2}"] * len(views.seats)
+    def act(self, views: DecisionBatch) -> list[Any]:
+        return [f"after {next(self._acts) // 2}"] * len(views.agent_keys)
 
 
-def test_players_are_made_anew_so_that_each_cast_begins_as_the_others_do() -> None:
-    arena: Any = FakeArena(dict.fromkeys(SEATS, "player"), lambda player, _: float(player.split()[1]))
+def test_each_cast_gets_new_players() -> None:
+    arena: Any = FakeArena(dict.fromkeys(AGENTS, "player"), lambda player, _: float(player.split()[1]))
 
-    def tiring() -> Cast:
-        return dict.fromkeys(SEATS, Tiring())
+    def tiring() -> Players:
+        return dict.fromkeys(AGENTS, Tiring())
 
     list(compare(arena, {"blue": ["blue_0"]}, tiring, {"it": tiring}, episodes=3, seed=SEED))
-    assert [who for _, who in arena.games] == [everywhere(f"after {i}") for i in (0, 1, 2)] * 2
+    assert [cast for _, cast in arena.games] == [everywhere(f"after {i}") for i in (0, 1, 2)] * 2
 
 
-def test_returns_are_those_of_each_seed_in_order_averaged_over_a_sides_own_agents(arena: FakeArena) -> None:
-    who = everywhere("strong", red_1="trained")
+def test_returns_are_means_over_the_agents_of_a_side_for_each_seed_in_order(arena: FakeArena) -> None:
+    cast = everywhere("strong", red_1="trained")
     untyped: Any = arena
-    found = returns_of(untyped, SIDES, {name: Named(player) for name, player in who.items()}, [9, 2, 5])
+    found = returns_of(untyped, SIDES, {name: Named(player) for name, player in cast.items()}, [9, 2, 5])
     assert list(found) == ["red", "blue"]
     for side, names in SIDES.items():
         assert found[side].dtype == np.float64
-        assert found[side].tolist() == pytest.approx(arena.returns(names, who, [9, 2, 5]).tolist())
-    assert arena.games == [(seed, who) for seed in (9, 2, 5)]
+        assert found[side].tolist() == pytest.approx(arena.returns(names, cast, [9, 2, 5]).tolist())
+    assert arena.games == [(seed, cast) for seed in (9, 2, 5)]

@@ -11,10 +11,10 @@ import pytest
 from gymnasium import spaces
 from pages import blocks
 
+from godot_marl.assets.paths import example_folder, example_names
 from godot_marl.errors import InvalidOptionError
-from godot_marl.protocol import AgentDescription, SceneDescription
-from godot_marl.resources import example_folder, example_names
-from godot_marl.training import Settings
+from godot_marl.protocol.messages import AgentDescription, SceneDescription
+from godot_marl.training import TrainingConfig
 
 
 def scene(*agents: tuple[str, str]) -> SceneDescription:
@@ -60,28 +60,28 @@ TAG = scene(("chaser_0", "chaser"), ("chaser_1", "chaser"), ("runner_0", "runner
         ("[[stages]]\nfrom_step = 9\nppo = {learning_rate = 'x'}", "got: {'learning_rate': 'x'}"),
     ],
 )
-def test_what_cannot_be_used_is_named(text: str, expected: str, tmp_path: Path) -> None:
+def test_an_invalid_setting_is_named(text: str, expected: str, tmp_path: Path) -> None:
     path = tmp_path / "train.toml"
     path.write_text(text)
     with pytest.raises(InvalidOptionError) as caught:
-        Settings.load(path)
+        TrainingConfig.load(path)
     assert expected in str(caught.value)
     assert str(path) in str(caught.value)
 
 
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InvalidOptionError, match="a TOML file"):
-        Settings.load(tmp_path / "train.toml")
+        TrainingConfig.load(tmp_path / "train.toml")
 
 
 def test_another_scene_may_have_settings_of_its_own(tmp_path: Path) -> None:
-    assert Settings.of_game(tmp_path, None) == Settings()
+    assert TrainingConfig.of_game(tmp_path, None) == TrainingConfig()
     (tmp_path / "train.toml").write_text("steps = 1")
     (tmp_path / "train.several.toml").write_text("steps = 2")
-    assert Settings.of_game(tmp_path, None).steps == 1
-    assert Settings.of_game(tmp_path, "several.tscn").steps == 2
-    assert Settings.of_game(tmp_path, "res://scenes/several.tscn").steps == 2
-    assert Settings.of_game(tmp_path, "other.tscn").steps == 1
+    assert TrainingConfig.of_game(tmp_path, None).steps == 1
+    assert TrainingConfig.of_game(tmp_path, "several.tscn").steps == 2
+    assert TrainingConfig.of_game(tmp_path, "res://scenes/several.tscn").steps == 2
+    assert TrainingConfig.of_game(tmp_path, "other.tscn").steps == 1
 
 
 @pytest.mark.parametrize("name", example_names())
@@ -89,12 +89,12 @@ def test_settings_of_every_example_can_be_used(name: str) -> None:
     files = list(example_folder(name).glob("train*.toml"))
     assert files
     for path in files:
-        assert Settings.load(path).steps > 1
+        assert TrainingConfig.load(path).steps > 1
 
 
 def test_the_settings_on_the_page_can_be_used() -> None:
     (text,) = blocks("docs/training.md", "toml")
-    settings = Settings.of(tomllib.loads(text), "docs/training.md")
+    settings = TrainingConfig.of(tomllib.loads(text), "docs/training.md")
     chasers = [(f"chaser_{i}", "chaser") for i in range(3)]
     assert list(settings.sides_of(scene(*chasers, ("runner_0", "runner")))) == ["chasers", "runner"]
     assert settings.arguments_of("runner")["batch_size"] == 128
@@ -102,7 +102,7 @@ def test_the_settings_on_the_page_can_be_used() -> None:
 
 def test_the_page_says_what_holds_without_each_setting() -> None:
     (text,) = blocks("docs/training.md", "toml")
-    settings = Settings()
+    settings = TrainingConfig()
     defaults = {
         "steps": settings.steps,
         "max_episode_steps": settings.max_episode_steps,
@@ -120,38 +120,38 @@ def test_the_page_says_what_holds_without_each_setting() -> None:
 
 
 def test_a_policy_may_have_arguments_of_its_own() -> None:
-    settings = Settings(ppo={"gamma": 0.9, "n_steps": 16}, policies={"runner": {"gamma": 0.8}})
+    settings = TrainingConfig(ppo={"gamma": 0.9, "n_steps": 16}, policies={"runner": {"gamma": 0.8}})
     assert settings.arguments_of("chaser") == {"gamma": 0.9, "n_steps": 16}
     assert settings.arguments_of("runner") == {"gamma": 0.8, "n_steps": 16}
 
 
 def test_each_policy_is_a_side_by_default() -> None:
-    assert Settings().sides_of(TAG) == {"chaser": ["chaser_0", "chaser_1"], "runner": ["runner_0"]}
+    assert TrainingConfig().sides_of(TAG) == {"chaser": ["chaser_0", "chaser_1"], "runner": ["runner_0"]}
 
 
 def test_sides_may_be_named() -> None:
     sides = {"all": ["runner_0", "chaser_1", "chaser_0"]}
-    assert Settings(sides=sides).sides_of(TAG) == sides
+    assert TrainingConfig(sides=sides).sides_of(TAG) == sides
 
 
 @pytest.mark.parametrize("names", [["chaser_0"], ["chaser_0", "chaser_0", "chaser_1", "runner_0"], ["nobody"]])
 def test_every_agent_belongs_to_one_side(names: list[str]) -> None:
     with pytest.raises(InvalidOptionError, match="each agent once: chaser_0, chaser_1, runner_0"):
-        Settings(sides={"all": names}).sides_of(TAG)
+        TrainingConfig(sides={"all": names}).sides_of(TAG)
 
 
-def test_opponents_of_a_side_that_there_is_not() -> None:
+def test_opponents_of_an_unknown_side() -> None:
     with pytest.raises(InvalidOptionError, match="expected: sides: chaser, runner"):
-        Settings(opponent_sides=["red"]).sides_of(TAG)
+        TrainingConfig(opponent_sides=["red"]).sides_of(TAG)
 
 
-def test_arguments_for_a_policy_that_nobody_has() -> None:
+def test_arguments_for_an_unknown_policy() -> None:
     with pytest.raises(InvalidOptionError, match="policies of the scene: chaser, runner"):
-        Settings(policies={"runer": {}}).sides_of(TAG)
+        TrainingConfig(policies={"runer": {}}).sides_of(TAG)
 
 
 def test_stages_change_what_comes_after_them() -> None:
-    settings = Settings.of(
+    settings = TrainingConfig.of(
         tomllib.loads(
             """
             steps = 100
@@ -194,4 +194,4 @@ def test_stages_change_what_comes_after_them() -> None:
 )
 def test_stages_name_what_the_scene_has(stage: dict[str, Any], expected: str) -> None:
     with pytest.raises(InvalidOptionError, match=expected):
-        Settings(stages=[{"from_step": 5, **stage}]).sides_of(TAG)
+        TrainingConfig(stages=[{"from_step": 5, **stage}]).sides_of(TAG)

@@ -12,30 +12,32 @@ from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from godot_marl.arena import Outcome
-from godot_marl.protocol import AgentDescription, SceneDescription
-from godot_marl.training import Settings
-from godot_marl.training.experience import Learner
+from godot_marl.core.arena import StepResult
+from godot_marl.protocol.messages import AgentDescription, SceneDescription
+from godot_marl.training import TrainingConfig
 from godot_marl.training.models import is_masked, new_models
-from godot_marl.training.players import Views
+from godot_marl.training.players import DecisionBatch
+from godot_marl.training.rollout import PolicyLearner
 
 GAMMA, LAMBDA = 0.9, 0.8
 BOX = spaces.Box(-1, 1, (3,))
 SEAT = (0, "a_0")
 
 
-def make_learner(action_space: spaces.Space[Any], mask: int = 0, observations: spaces.Space[Any] = BOX) -> Learner:
+def make_learner(
+    action_space: spaces.Space[Any], mask: int = 0, observations: spaces.Space[Any] = BOX
+) -> PolicyLearner:
     agent = AgentDescription("a_0", "/root/a", "default", observations, action_space, mask)
-    plan = Settings(ppo={"gamma": GAMMA, "gae_lambda": LAMBDA, "n_steps": 4, "batch_size": 2, "n_epochs": 1})
+    plan = TrainingConfig(ppo={"gamma": GAMMA, "gae_lambda": LAMBDA, "n_steps": 4, "batch_size": 2, "n_epochs": 1})
     (model,) = new_models(SceneDescription((agent,), 1, 60), plan, seed=0).values()
-    return Learner(model, masked=is_masked(model))
+    return PolicyLearner(model, masked=is_masked(model))
 
 
 @dataclass
 class Watched:
     """A learner that hands out what it would have learned from."""
 
-    learner: Learner
+    learner: PolicyLearner
     rows: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
 
     def update(self) -> int:
@@ -51,11 +53,11 @@ class Watched:
         return self.learner.update()
 
 
-def outcome_of(name: str, observation: Any, reward: float, end: str) -> Outcome:
-    return Outcome({name: observation}, {name: reward}, {name: end == "terminated"}, {name: end == "truncated"}, {})
+def outcome_of(name: str, observation: Any, reward: float, end: str) -> StepResult:
+    return StepResult({name: observation}, {name: reward}, {name: end == "terminated"}, {name: end == "truncated"}, {})
 
 
-def value_of(learner: Learner, observation: Any) -> float:
+def value_of(learner: PolicyLearner, observation: Any) -> float:
     policy: Any = learner.model.policy
     return float(policy.predict_values(policy.obs_to_tensor(observation[np.newaxis])[0]).detach())
 
@@ -95,26 +97,26 @@ def test_advantages_of_agents_that_end_apart(episodes: list[Episode], seed: int)
     rng = np.random.default_rng(seed)
     watched = Watched(LEARNER)
     learner = watched.learner
-    learner.forget()
+    learner.clear()
     names = [f"a_{i}" for i in range(len(episodes))]
     seen = {name: [rng.uniform(-1, 1, 3).astype(np.float32)] for name in names}
     for step in range(6):
         acting = [name for name, episode in zip(names, episodes, strict=True) if step < len(episode.rewards)]
         if acting:
             learner.act(
-                Views([(0, name) for name in acting], [seen[name][-1] for name in acting], [None] * len(acting))
+                DecisionBatch([(0, name) for name in acting], [seen[name][-1] for name in acting], [None] * len(acting))
             )
         for name in acting:
             episode = episodes[names.index(name)]
             seen[name].append(rng.uniform(-1, 1, 3).astype(np.float32))
             end = episode.end if step == len(episode.rewards) - 1 else ""
-            learner.take((0, name), outcome_of(name, seen[name][-1], episode.rewards[step], end))
+            learner.record((0, name), outcome_of(name, seen[name][-1], episode.rewards[step], end))
     # A decision that is open waits for the next update.
     closed = {n: len(e.rewards) - (e.end == "") for n, e in zip(names, episodes, strict=True)}
     count = sum(closed.values())
     assert watched.update() == (count if count > 1 else 0)
     if count < 2:
-        learner.forget()
+        learner.clear()
         return
     got = {tuple(o): i for i, o in enumerate(watched.rows.get("observations", []))}
     for name, episode in zip(names, episodes, strict=True):
@@ -129,15 +131,15 @@ def test_advantages_of_agents_that_end_apart(episodes: list[Episode], seed: int)
             np.testing.assert_allclose(watched.rows["returns"][rows], returns, atol=1e-5)
 
 
-def test_in_turns_a_decision_gets_what_comes_until_the_next_one() -> None:
+def test_with_turns_a_decision_gets_the_rewards_until_the_next_one() -> None:
     watched = Watched(make_learner(spaces.Discrete(2)))
     learner = watched.learner
     first, second, third = (np.full(3, x, np.float32) for x in (0.1, 0.2, 0.3))
-    learner.act(Views([SEAT], [first], [None]))
+    learner.act(DecisionBatch([SEAT], [first], [None]))
     for reward in (1.0, 0.5, 0.25):  # its own move, and two of others
-        learner.take(SEAT, outcome_of("a_0", second, reward, ""))
-    learner.act(Views([SEAT], [second], [None]))
-    learner.take(SEAT, outcome_of("a_0", third, 4.0, "terminated"))
+        learner.record(SEAT, outcome_of("a_0", second, reward, ""))
+    learner.act(DecisionBatch([SEAT], [second], [None]))
+    learner.record(SEAT, outcome_of("a_0", third, 4.0, "terminated"))
     assert watched.update() == 2
     expected = advantages_of([1.75, 4.0], [value_of(learner, first), value_of(learner, second)], 0.0)
     np.testing.assert_allclose(watched.rows["advantages"], expected, atol=1e-5)
@@ -148,33 +150,33 @@ def test_a_decision_that_is_open_at_an_update_is_learned_from_in_the_next() -> N
     learner = watched.learner
     places = [np.full(3, x / 10, np.float32) for x in range(5)]
     for step in range(3):
-        learner.act(Views([SEAT], [places[step]], [None]))
-        learner.take(SEAT, outcome_of("a_0", places[step + 1], 1.0, ""))
+        learner.act(DecisionBatch([SEAT], [places[step]], [None]))
+        learner.record(SEAT, outcome_of("a_0", places[step + 1], 1.0, ""))
     assert watched.update() == 2
     assert watched.rows["observations"].tolist() == [places[0].tolist(), places[1].tolist()]
-    learner.act(Views([SEAT], [places[3]], [None]))
-    learner.take(SEAT, outcome_of("a_0", places[4], 1.0, "terminated"))
+    learner.act(DecisionBatch([SEAT], [places[3]], [None]))
+    learner.record(SEAT, outcome_of("a_0", places[4], 1.0, "terminated"))
     assert watched.update() == 2
     assert watched.rows["observations"].tolist() == [places[2].tolist(), places[3].tolist()]
     assert watched.update() == 0
 
 
-def test_an_episode_whose_game_is_lost_is_cut_off_where_it_was_last_seen() -> None:
+def test_an_episode_whose_game_is_lost_is_truncated_at_its_last_observation() -> None:
     watched = Watched(make_learner(spaces.Discrete(2)))
     learner = watched.learner
     places = [np.full(3, x / 10, np.float32) for x in range(8)]
-    seats = [(0, "a_0"), (1, "a_0"), (1, "waits")]
-    learner.act(Views(seats, [places[0], places[1], places[2]], [None] * 3))
-    learner.take(seats[0], outcome_of("a_0", places[3], 1.0, ""))
-    learner.take(seats[1], outcome_of("a_0", places[4], 2.0, ""))
-    learner.take(seats[2], outcome_of("waits", places[5], 4.0, ""))
-    learner.act(Views(seats[:2], [places[3], places[4]], [None] * 2))
-    # Arena 1 is lost in this step. Its first agent has acted in vain, the other one waits for its turn.
-    learner.cut_off(seats[1], outcome_of("a_0", places[4], 2.0, ""))
-    learner.cut_off(seats[2], outcome_of("waits", places[5], 4.0, ""))
+    keys = [(0, "a_0"), (1, "a_0"), (1, "waits")]
+    learner.act(DecisionBatch(keys, [places[0], places[1], places[2]], [None] * 3))
+    learner.record(keys[0], outcome_of("a_0", places[3], 1.0, ""))
+    learner.record(keys[1], outcome_of("a_0", places[4], 2.0, ""))
+    learner.record(keys[2], outcome_of("waits", places[5], 4.0, ""))
+    learner.act(DecisionBatch(keys[:2], [places[3], places[4]], [None] * 2))
+    # Arena 1 is lost in this step. The action of its first agent has no result; the other one waits for its turn.
+    learner.cut_off(keys[1], outcome_of("a_0", places[4], 2.0, ""))
+    learner.cut_off(keys[2], outcome_of("waits", places[5], 4.0, ""))
     learner.cut_off((1, "never came"), outcome_of("a_0", places[4], 2.0, ""))
     learner.abandon_episode(1)
-    learner.take(seats[0], outcome_of("a_0", places[6], 8.0, "terminated"))
+    learner.record(keys[0], outcome_of("a_0", places[6], 8.0, "terminated"))
     assert watched.update() == 4
     rows = {tuple(seen): i for i, seen in enumerate(watched.rows["observations"])}
     for seen, rewards, last in (
@@ -209,14 +211,14 @@ def test_actions_are_in_their_space_and_really_train(space: spaces.Space[Any], m
     for step in range(5):
         seen = [np.full(3, step / 10 + i / 100, np.float32) for i in range(2)]
         for name, action in zip(
-            names, learner.act(Views([(0, name) for name in names], seen, [allowed] * 2)), strict=True
+            names, learner.act(DecisionBatch([(0, name) for name in names], seen, [allowed] * 2)), strict=True
         ):
             assert space.contains(action.astype(space.dtype) if isinstance(space, spaces.Box) else action)
             if mask == 4:
                 assert action == 3
             elif mask == 5:
                 assert action.tolist() == [1, 2]
-            learner.take((0, name), outcome_of(name, seen[0], float(step), "truncated" if step == 4 else ""))
+            learner.record((0, name), outcome_of(name, seen[0], float(step), "truncated" if step == 4 else ""))
     assert learner.update() == 10
     after = list(learner.model.policy.parameters())
     assert any(not np.array_equal(a.detach(), b) for a, b in zip(after, before, strict=True))
@@ -230,8 +232,8 @@ def test_every_number_of_decisions_can_be_learned_from(count: int, mask: int) ->
     learner.model.set_logger(_silent())
     seen = np.zeros(3, np.float32)
     for step in range(count):
-        learner.act(Views([SEAT], [seen], [np.ones(4, np.int8) if mask else None]))
-        learner.take(SEAT, outcome_of("a_0", seen, float(step), "terminated" if step == count - 1 else ""))
+        learner.act(DecisionBatch([SEAT], [seen], [np.ones(4, np.int8) if mask else None]))
+        learner.record(SEAT, outcome_of("a_0", seen, float(step), "terminated" if step == count - 1 else ""))
     assert learner.update() == (count if count > 1 else 0)
     assert all(bool(parameter.isfinite().all()) for parameter in learner.model.policy.parameters())
     assert learner.model.batch_size == 2
@@ -242,8 +244,8 @@ def test_observations_may_be_dictionaries() -> None:
     learner.model.set_logger(_silent())
     for step in range(4):
         seen = {"near": np.full(3, step / 10, np.float32), "kind": np.int64(step % 3)}
-        learner.act(Views([SEAT], [seen], [None]))
-        learner.take(SEAT, outcome_of("a_0", seen, 1.0, "truncated" if step == 3 else ""))
+        learner.act(DecisionBatch([SEAT], [seen], [None]))
+        learner.record(SEAT, outcome_of("a_0", seen, 1.0, "truncated" if step == 3 else ""))
     assert learner.update() == 4
 
 

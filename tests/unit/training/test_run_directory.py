@@ -14,13 +14,13 @@ import pytest
 from fake_models import text_of, write_model
 
 from godot_marl.errors import InvalidOptionError
-from godot_marl.training import Run, Settings
+from godot_marl.training import RunDirectory, TrainingConfig
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    settings = Settings(steps=9, sides={"red": ["red_0"]}, ppo={"gamma": 0.5}, policies={"red": {"n_epochs": 2}})
-    return Run.create(tmp_path / "run", "tag", None, 3, settings)
+def run(tmp_path: Path) -> RunDirectory:
+    settings = TrainingConfig(steps=9, sides={"red": ["red_0"]}, ppo={"gamma": 0.5}, policies={"red": {"n_epochs": 2}})
+    return RunDirectory.create(tmp_path / "run", "tag", None, 3, settings)
 
 
 def save(folder: Path) -> None:
@@ -35,28 +35,30 @@ def both_saver(text: str) -> Callable[[Path], None]:
     return save_both
 
 
-def test_a_run_is_the_same_when_it_is_opened_again(run: Run) -> None:
-    assert Run.open(run.folder) == run
-    assert Run.open(run.with_settings(steps=99).folder).settings.steps == 99
+def test_a_run_is_the_same_when_it_is_opened_again(run: RunDirectory) -> None:
+    assert RunDirectory.open(run.folder) == run
+    assert RunDirectory.open(run.with_settings(steps=99).folder).settings.steps == 99
 
 
-def test_results_are_not_overwritten(run: Run) -> None:
+def test_results_are_not_overwritten(run: RunDirectory) -> None:
     with pytest.raises(InvalidOptionError, match="--resume"):
-        Run.create(run.folder, "tag", None, 3, Settings())
+        RunDirectory.create(run.folder, "tag", None, 3, TrainingConfig())
 
 
 @pytest.mark.parametrize("text", [None, "{", "{}", '{"settings": {}, "game": 1}'])
-def test_a_folder_that_is_no_run(text: str | None, tmp_path: Path) -> None:
+def test_a_folder_without_a_run_cannot_be_opened(text: str | None, tmp_path: Path) -> None:
     if text is not None:
         (tmp_path / "run.json").write_text(text)
     with pytest.raises(InvalidOptionError, match="This is not the folder of a training"):
-        Run.open(tmp_path)
+        RunDirectory.open(tmp_path)
 
 
 def test_godot_ignores_a_run_in_a_project(tmp_path: Path) -> None:
     (tmp_path / "game").mkdir()
     (tmp_path / "game" / "project.godot").touch()
-    inside, beside = (Run.create(tmp_path / name, "g", None, 0, Settings()) for name in ("game/runs/first", "runs"))
+    inside, beside = (
+        RunDirectory.create(tmp_path / name, "g", None, 0, TrainingConfig()) for name in ("game/runs/first", "runs")
+    )
     assert (inside.folder / ".gdignore").exists()
     assert not (beside.folder / ".gdignore").exists()
 
@@ -65,35 +67,33 @@ def test_godot_goes_on_to_see_what_was_there_before_the_run(tmp_path: Path) -> N
     (tmp_path / "project.godot").touch()
     (tmp_path / "enemies").mkdir()
     (tmp_path / "enemies" / "boss.gd").touch()
-    run = Run.create(tmp_path / "enemies", "g", None, 0, Settings())
+    run = RunDirectory.create(tmp_path / "enemies", "g", None, 0, TrainingConfig())
     assert sorted(path.name for path in run.folder.iterdir()) == ["boss.gd", "run.json"]
 
 
-def test_of_two_that_begin_at_the_same_moment_one_has_the_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    check_unused, others = Run.check_unused, []
+def test_one_of_two_simultaneous_runs_gets_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_unused, others = RunDirectory.check_unused, []
 
     def check_and_be_overtaken(folder: Path) -> None:
         check_unused(folder)
         if not others:
             others.append(True)
-            Run.create(folder, "g", None, 1, Settings())
+            RunDirectory.create(folder, "g", None, 1, TrainingConfig())
 
-    monkeypatch.setattr(Run, "check_unused", check_and_be_overtaken)
+    monkeypatch.setattr(RunDirectory, "check_unused", check_and_be_overtaken)
     with pytest.raises(InvalidOptionError, match="holds the results of another training"):
-        Run.create(tmp_path / "run", "g", None, 2, Settings())
-    assert Run.open(tmp_path / "run").seed == 1
+        RunDirectory.create(tmp_path / "run", "g", None, 2, TrainingConfig())
+    assert RunDirectory.open(tmp_path / "run").seed == 1
 
 
-def test_the_best_is_known_without_any_checkpoint(run: Run) -> None:
+def test_the_best_is_known_without_any_checkpoint(run: RunDirectory) -> None:
     run.write_best({"default": run.write_checkpoint(10, save)}, {"default": {"steps": 10}})
     shutil.rmtree(run.folder / "checkpoints")
     assert run.best_steps(["default"]) == {"default": 10}
     assert run.earlier_checkpoints(["default"]) == {}
 
 
-def test_checkpoints_are_in_order(run: Run) -> None:
+def test_checkpoints_are_in_order(run: RunDirectory) -> None:
     with pytest.raises(InvalidOptionError, match="no checkpoint yet"):
         run.last_checkpoint()
     for steps in (200, 1000, 450, 90):
@@ -103,7 +103,7 @@ def test_checkpoints_are_in_order(run: Run) -> None:
     assert text_of(run.last_checkpoint() / "default.zip") == "a model"
 
 
-def test_the_best_is_what_was_chosen_for_each_policy_until_the_training_goes_on(run: Run) -> None:
+def test_the_best_checkpoint_is_the_chosen_one_of_each_policy_until_the_training_goes_on(run: RunDirectory) -> None:
     first, last = (run.write_checkpoint(steps, both_saver(str(steps))) for steps in (10, 20))
     assert run.best() == last
     best = run.write_best({"red": first, "blue": last}, {"red": {"steps": 10}})
@@ -115,13 +115,13 @@ def test_the_best_is_what_was_chosen_for_each_policy_until_the_training_goes_on(
     assert run.best() == last
 
 
-def earlier_steps(run: Run, policies: Sequence[str]) -> dict[str, int]:
+def earlier_steps(run: RunDirectory, policies: Sequence[str]) -> dict[str, int]:
     found = run.earlier_checkpoints(policies)
     assert all(folder.parent == run.folder / "checkpoints" for folder in found.values())
     return {policy: int(folder.name) for policy, folder in found.items()}
 
 
-def test_the_earlier_checkpoint_is_half_way_to_what_is_judged_and_before_it(run: Run) -> None:
+def test_the_earlier_checkpoint_is_half_way_to_what_is_judged_and_before_it(run: RunDirectory) -> None:
     folders = {steps: run.write_checkpoint(steps, both_saver(str(steps))) for steps in (100, 200, 450, 1000)}
     assert run.best_steps(["red", "blue"]) == {"red": 1000, "blue": 1000}
     assert earlier_steps(run, ["red", "blue"]) == {"red": 450, "blue": 450}
@@ -136,7 +136,7 @@ def test_the_earlier_checkpoint_is_half_way_to_what_is_judged_and_before_it(run:
     assert earlier_steps(run, ["red"]) == {"red": 450}
 
 
-def test_the_earlier_checkpoint_is_not_the_judged_one_even_if_that_is_nearest_to_half(run: Run) -> None:
+def test_the_earlier_checkpoint_is_not_the_judged_one_even_if_that_is_nearest_to_half(run: RunDirectory) -> None:
     folders = {steps: run.write_checkpoint(steps, both_saver(str(steps))) for steps in (10, 600, 700)}
     run.write_best({"red": folders[600]}, {"red": {"steps": 600}})
     assert earlier_steps(run, ["red"]) == {"red": 10}
@@ -144,7 +144,7 @@ def test_the_earlier_checkpoint_is_not_the_judged_one_even_if_that_is_nearest_to
     assert earlier_steps(run, ["blue"]) == {"blue": 600}
 
 
-def test_a_single_checkpoint_has_no_earlier_one(run: Run) -> None:
+def test_a_single_checkpoint_has_no_earlier_one(run: RunDirectory) -> None:
     with pytest.raises(InvalidOptionError, match="no checkpoint yet"):
         run.earlier_checkpoints(["red"])
     run.write_checkpoint(5, save)
@@ -152,7 +152,7 @@ def test_a_single_checkpoint_has_no_earlier_one(run: Run) -> None:
 
 
 @pytest.mark.parametrize("text", [None, "{", "[]", '{"red": 1}', '{"red": {"mean": 1}}'])
-def test_a_choice_that_cannot_be_read_is_named(text: str | None, run: Run) -> None:
+def test_a_choice_that_cannot_be_read_is_named(text: str | None, run: RunDirectory) -> None:
     path = run.write_best({"red": run.write_checkpoint(5, both_saver("a model"))}, {}) / "choices.json"
     path.unlink() if text is None else path.write_text(text)
     with pytest.raises(InvalidOptionError, match="--best-of") as caught:
@@ -188,7 +188,7 @@ DAMAGES = [
 
 @pytest.mark.parametrize(("damage", "fault"), DAMAGES)
 def test_a_checkpoint_that_cannot_be_read_is_left_out(
-    damage: Callable[[Path], None], fault: str, run: Run, caplog: pytest.LogCaptureFixture
+    damage: Callable[[Path], None], fault: str, run: RunDirectory, caplog: pytest.LogCaptureFixture
 ) -> None:
     first, second, third = (run.write_checkpoint(steps, save) for steps in (10, 20, 30))
     damage(third / "default.zip")
@@ -201,7 +201,7 @@ def test_a_checkpoint_that_cannot_be_read_is_left_out(
     assert run.last_checkpoint() == third
 
 
-def test_a_best_that_cannot_be_read_is_left_out(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_best_checkpoint_that_cannot_be_read_is_left_out(run: RunDirectory, caplog: pytest.LogCaptureFixture) -> None:
     last = run.write_checkpoint(10, save)
     best = run.write_best({"default": last}, {"default": {"steps": 3}})
     assert run.best_steps(["default"]) == {"default": 3}
@@ -211,7 +211,7 @@ def test_a_best_that_cannot_be_read_is_left_out(run: Run, caplog: pytest.LogCapt
     assert str(best) in caplog.text
 
 
-def test_without_any_checkpoint_that_can_be_read_there_is_an_error(run: Run) -> None:
+def test_without_any_checkpoint_that_can_be_read_there_is_an_error(run: RunDirectory) -> None:
     assert not run.has_checkpoints()
     for steps in (10, 20):
         empty(run.write_checkpoint(steps, save) / "default.zip")
@@ -221,7 +221,7 @@ def test_without_any_checkpoint_that_can_be_read_there_is_an_error(run: Run) -> 
     assert "000000010, 000000020" in str(error.value)
 
 
-def test_an_interrupted_checkpoint_leaves_the_old_one(run: Run) -> None:
+def test_an_interrupted_checkpoint_leaves_the_old_one(run: RunDirectory) -> None:
     run.write_checkpoint(5, save)
 
     def interrupted(folder: Path) -> None:
@@ -235,7 +235,7 @@ def test_an_interrupted_checkpoint_leaves_the_old_one(run: Run) -> None:
     assert text_of(run.last_checkpoint() / "default.zip") == "a model"
 
 
-def test_episodes_after_the_checkpoint_are_played_again(run: Run) -> None:
+def test_episodes_after_the_checkpoint_are_played_again(run: RunDirectory) -> None:
     run.start_episodes(["red", "blue"], 0)
     run.add_episode(10, 10, [1.5, None])
     run.add_episode(25, 15, [0.25, -1.0])
@@ -260,7 +260,7 @@ def test_episodes_after_the_checkpoint_are_played_again(run: Run) -> None:
         b"19,4,0.1,0.2,5\r\n",
     ],
 )
-def test_an_episode_that_was_half_written_is_left_out(rest: bytes, run: Run) -> None:
+def test_an_episode_that_was_half_written_is_left_out(rest: bytes, run: RunDirectory) -> None:
     path = run.folder / "episodes.csv"
     run.start_episodes(["red", "blue"], 0)
     run.add_episode(15, 15, [1.5, None])
@@ -271,7 +271,7 @@ def test_an_episode_that_was_half_written_is_left_out(rest: bytes, run: Run) -> 
     assert path.read_bytes() == before
 
 
-def test_a_table_of_episodes_without_its_header_begins_anew(run: Run) -> None:
+def test_a_table_of_episodes_without_its_header_starts_again(run: RunDirectory) -> None:
     path = run.folder / "episodes.csv"
     path.write_bytes(bytes(20) + b"\r\n15,4,0.1\r\n")
     assert run.episodes() == []
@@ -280,9 +280,7 @@ def test_a_table_of_episodes_without_its_header_begins_anew(run: Run) -> None:
 
 
 @pytest.mark.parametrize("name", ["run.json", "episodes.csv"])
-def test_a_file_that_could_not_be_written_anew_is_as_it_was(
-    name: str, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_rewrite_keeps_the_old_file(name: str, run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
     run.start_episodes(["red"], 0)
     run.add_episode(10, 10, [1.0])
     before = (run.folder / name).read_bytes()

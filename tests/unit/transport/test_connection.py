@@ -14,11 +14,11 @@ import pytest
 from waiting import TOKEN, UPGRADE, V1, Waiting, listening, no_check, soon
 from websockets.exceptions import ConnectionClosed, InvalidStatus, NegotiationError
 
-from godot_marl import link as link_module
-from godot_marl import listener as listener_module
 from godot_marl.errors import AddressInUseError, InvalidOptionError, ProtocolError, ProtocolVersionError
-from godot_marl.link import Link
-from godot_marl.listener import Listener
+from godot_marl.transport import connection as connection_module
+from godot_marl.transport import listener as listener_module
+from godot_marl.transport.connection import Connection
+from godot_marl.transport.listener import Listener
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_an_address_of_another_machine_is_an_invalid_option(host: str) -> None:
     assert host in str(error.value)
 
 
-def test_a_listener_on_the_sixth_version_of_ip_has_its_address_in_brackets() -> None:
+def test_a_url_has_an_ipv6_address_in_brackets() -> None:
     try:
         listener = Listener("::1", 0, None)
     except InvalidOptionError:
@@ -94,14 +94,14 @@ def test_the_wait_ends_when_the_check_raises(waiting: Waiting) -> None:
         waiting.listener.accept(soon(), check)
 
 
-# -- Who is let in -----------------------------------------------------------------------------------------------------
+# -- Which clients are accepted ----------------------------------------------------------------------------------------
 
 
-def test_a_game_with_our_subprotocol_is_let_in(waiting: Waiting) -> None:
+def test_a_game_with_our_subprotocol_is_accepted(waiting: Waiting) -> None:
     future = waiting.accept()
     client = waiting.client(subprotocols=["other", V1])
     assert client.subprotocol == V1
-    assert isinstance(future.result(10), Link)
+    assert isinstance(future.result(10), Connection)
 
 
 def test_nothing_is_compressed_even_if_the_game_offers_it(waiting: Waiting) -> None:
@@ -112,7 +112,7 @@ def test_nothing_is_compressed_even_if_the_game_offers_it(waiting: Waiting) -> N
 
 
 @pytest.mark.parametrize("subprotocols", [None, ["chat"]])
-def test_a_stranger_without_our_subprotocol_gets_400_and_the_wait_goes_on(
+def test_a_client_without_our_subprotocol_gets_400_and_the_wait_goes_on(
     waiting: Waiting, subprotocols: list[str] | None
 ) -> None:
     future = waiting.accept()
@@ -120,7 +120,7 @@ def test_a_stranger_without_our_subprotocol_gets_400_and_the_wait_goes_on(
         waiting.client(subprotocols=subprotocols)
     assert status_of(error) == 400
     waiting.client()
-    assert isinstance(future.result(10), Link)
+    assert isinstance(future.result(10), Connection)
 
 
 def test_another_version_is_closed_with_4001_and_named_on_both_sides(waiting: Waiting) -> None:
@@ -137,13 +137,13 @@ def test_another_version_is_closed_with_4001_and_named_on_both_sides(waiting: Wa
     assert error.value.got == "godot-marl.v2"
 
 
-def test_of_two_versions_ours_is_taken(waiting: Waiting) -> None:
+def test_of_two_subprotocols_ours_is_chosen(waiting: Waiting) -> None:
     future = waiting.accept()
     assert waiting.client(subprotocols=["godot-marl.v2", V1]).subprotocol == V1
     future.result(10)
 
 
-def test_without_a_subprotocol_of_ours_only_a_game_that_offers_none_is_let_in() -> None:
+def test_a_listener_without_subprotocol_accepts_only_clients_without_one() -> None:
     with listening(subprotocol=None) as waiting:
         future = waiting.accept()
         for options, status in (({"subprotocols": [V1]}, 400), ({"origin": "https://example.org"}, 403)):
@@ -165,7 +165,7 @@ def test_a_missing_or_wrong_token_gets_401_and_the_wait_goes_on(
         waiting_with_token.client(additional_headers=header)
     assert status_of(error) == 401
     waiting_with_token.client(additional_headers={"Authorization": f"Bearer {TOKEN}"})
-    assert isinstance(future.result(10), Link)
+    assert isinstance(future.result(10), Connection)
 
 
 def test_two_tokens_are_a_wrong_token(waiting_with_token: Waiting) -> None:
@@ -175,10 +175,10 @@ def test_two_tokens_are_a_wrong_token(waiting_with_token: Waiting) -> None:
         waiting_with_token.client(additional_headers=headers)
     assert status_of(error) == 401
     waiting_with_token.client(additional_headers={"Authorization": f"Bearer {TOKEN}"})
-    assert isinstance(future.result(10), Link)
+    assert isinstance(future.result(10), Connection)
 
 
-def test_a_stranger_does_not_learn_the_version_without_the_token(waiting_with_token: Waiting) -> None:
+def test_a_client_without_the_token_does_not_learn_the_version(waiting_with_token: Waiting) -> None:
     future = waiting_with_token.accept(seconds=1)
     with pytest.raises(InvalidStatus) as error:
         waiting_with_token.client(subprotocols=["godot-marl.v2"])
@@ -193,7 +193,7 @@ def test_a_browser_gets_403_and_the_wait_goes_on(waiting: Waiting) -> None:
         waiting.client(origin="https://example.org")
     assert status_of(error) == 403
     waiting.client()
-    assert isinstance(future.result(10), Link)
+    assert isinstance(future.result(10), Connection)
 
 
 @pytest.mark.parametrize(
@@ -209,21 +209,21 @@ def test_a_browser_gets_403_and_the_wait_goes_on(waiting: Waiting) -> None:
     ids=["silent", "half", "tls", "no upgrade", "post", "long line"],
 )
 @pytest.mark.parametrize("leaves", [False, True], ids=["stays", "leaves"])
-def test_a_stranger_does_not_hold_up_the_game(waiting: Waiting, noise: bytes, leaves: bool) -> None:
+def test_another_client_does_not_delay_the_game(waiting: Waiting, noise: bytes, leaves: bool) -> None:
     future = waiting.accept()
-    strangers = [waiting.raw() for _ in range(3)]
-    for stranger in strangers:
+    clients = [waiting.raw() for _ in range(3)]
+    for client in clients:
         with contextlib.suppress(OSError):
-            stranger.sendall(noise)
+            client.sendall(noise)
         if leaves:
-            stranger.close()
+            client.close()
     begin = time.monotonic()
     waiting.client()
-    assert isinstance(future.result(10), Link)
+    assert isinstance(future.result(10), Connection)
     assert time.monotonic() - begin < 2.0
 
 
-def test_a_game_that_talks_slowly_is_let_in(waiting: Waiting) -> None:
+def test_a_game_that_sends_slowly_is_accepted(waiting: Waiting) -> None:
     future = waiting.accept()
     request = UPGRADE.encode()
     game = waiting.raw()
@@ -232,20 +232,20 @@ def test_a_game_that_talks_slowly_is_let_in(waiting: Waiting) -> None:
         game.sendall(request[place : place + 1])
     # The known answer to the key above, from RFC 6455.
     assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in game.recv(4096)
-    assert isinstance(future.result(10), Link)
+    assert isinstance(future.result(10), Connection)
 
 
-def test_a_stranger_who_never_finishes_is_let_go(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener_module, "_UPGRADE_TIMEOUT", 0.1)
+def test_an_unfinished_handshake_is_dropped(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener_module, "_HANDSHAKE_TIMEOUT", 0.1)
     future = waiting.accept(seconds=1)
-    stranger = waiting.raw()
-    stranger.sendall(b"GET / HTTP/1.1\r\n")
-    assert stranger.recv(1) == b""
+    client = waiting.raw()
+    client.sendall(b"GET / HTTP/1.1\r\n")
+    assert client.recv(1) == b""
     with pytest.raises(TimeoutError):
         future.result(10)
 
 
-def test_a_client_that_refuses_our_answer_is_no_error_of_ours(waiting: Waiting) -> None:
+def test_a_client_that_rejects_our_answer_is_a_connection_error_later(waiting: Waiting) -> None:
     """The version is refused by the other side: the client closes, and the link says so."""
     future = waiting.accept()
     with pytest.raises((NegotiationError, InvalidStatus)):
@@ -258,7 +258,7 @@ def test_a_client_that_refuses_our_answer_is_no_error_of_ours(waiting: Waiting) 
 # -- Messages ----------------------------------------------------------------------------------------------------------
 
 
-def test_text_and_bytes_arrive_as_what_they_are(waiting: Waiting) -> None:
+def test_text_and_bytes_keep_their_type(waiting: Waiting) -> None:
     link, client = waiting.pair()
     link.send("größer", soon())
     link.send(b"\x00\xff", soon())
@@ -281,7 +281,7 @@ def test_a_fragmented_message_arrives_whole(waiting: Waiting) -> None:
     assert link.receive(soon()) == b"after"
 
 
-def test_a_letter_may_be_cut_by_a_fragment(waiting: Waiting) -> None:
+def test_a_character_may_be_split_between_fragments(waiting: Waiting) -> None:
     link, client = waiting.pair()
     letter = "ü".encode()
     client.protocol.send_text(letter[:1], fin=False)
@@ -331,7 +331,7 @@ def test_a_fragmented_message_too_large_is_a_protocol_error(waiting: Waiting) ->
         link.receive(soon())
 
 
-def test_what_is_no_websocket_frame_is_a_protocol_error(waiting: Waiting) -> None:
+def test_an_invalid_websocket_frame_is_a_protocol_error(waiting: Waiting) -> None:
     link, client = waiting.pair()
     client.socket.sendall(b"\xff" * 20)
     with pytest.raises(ProtocolError):
@@ -372,7 +372,7 @@ def test_pings_alone_do_not_move_the_deadline(waiting: Waiting) -> None:
     assert time.monotonic() - begin < 2.0
 
 
-def test_a_message_that_comes_while_awake_or_asleep_is_received(waiting: Waiting) -> None:
+def test_a_message_is_received_while_spinning_or_blocked(waiting: Waiting) -> None:
     link, client = waiting.pair()
     for spin_seconds in (0.0, 0.2, 10.0):
         link.spin_seconds = spin_seconds
@@ -383,10 +383,8 @@ def test_a_message_that_comes_while_awake_or_asleep_is_received(waiting: Waiting
             sender.join()
 
 
-def test_staying_awake_ends_after_its_time_and_at_the_deadline(
-    waiting: Waiting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(link_module, "_LONG_TURN", 10.0)
+def test_spinning_ends_after_its_time_and_at_the_deadline(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "_LONG_YIELD", 10.0)
     link, _ = waiting.pair()
     link.spin_seconds = 0.1
     begin = time.process_time()
@@ -400,14 +398,14 @@ def test_staying_awake_ends_after_its_time_and_at_the_deadline(
     assert 0.0 <= time.monotonic() - end < 1.0
 
 
-def test_nobody_stays_awake_where_it_takes_long_to_give_way(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spinning_stops_where_yielding_takes_long(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
     turns: list[None] = []
 
-    def give_way() -> None:
+    def yield_core() -> None:
         turns.append(None)
         time.sleep(0.001)
 
-    monkeypatch.setattr(link_module, "_give_way", give_way)
+    monkeypatch.setattr(connection_module, "_yield_core", yield_core)
     link, client = waiting.pair()
     link.spin_seconds = 10.0
     tried = []
@@ -418,7 +416,7 @@ def test_nobody_stays_awake_where_it_takes_long_to_give_way(waiting: Waiting, mo
         assert link.receive(soon()) == "news"
         sender.join()
         tried.append(len(turns) - before)
-    # In vain each time, so tried less and less.
+    # Unsuccessful each time, so tried less and less.
     assert tried == [1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0]
 
 
@@ -432,7 +430,7 @@ def test_a_large_message_is_sent_whole_to_a_game_that_reads_slowly(waiting: Wait
         assert received.result(10) == message
 
 
-def test_sending_to_a_game_that_takes_nothing_in_ends_at_its_deadline(waiting: Waiting) -> None:
+def test_sending_to_a_game_that_does_not_read_ends_at_its_deadline(waiting: Waiting) -> None:
     future = waiting.accept()
     waiting.raw().sendall(UPGRADE.encode())
     link = future.result(10)
@@ -466,7 +464,7 @@ def test_a_game_that_is_gone_in_mid_message_is_a_connection_error(waiting: Waiti
         link.receive(soon())
 
 
-def test_what_came_before_the_end_is_still_received(waiting: Waiting) -> None:
+def test_messages_before_the_end_are_still_received(waiting: Waiting) -> None:
     link, client = waiting.pair()
     client.send("last words")
     client.close()
@@ -484,7 +482,7 @@ def test_sending_to_a_game_that_closed_is_a_connection_error(waiting: Waiting) -
         link.send("hello?", soon())
 
 
-def test_closing_tells_the_game_and_may_be_done_twice(waiting: Waiting) -> None:
+def test_close_sends_a_close_frame_and_may_be_called_twice(waiting: Waiting) -> None:
     link, client = waiting.pair()
     link.close(1000, "done")
     link.close()
@@ -496,7 +494,7 @@ def test_closing_tells_the_game_and_may_be_done_twice(waiting: Waiting) -> None:
 
 def test_refusing_closes_with_4002_and_as_much_of_the_reason_as_fits(waiting: Waiting) -> None:
     link, client = waiting.pair()
-    link.refuse("ü" * 100)
+    link.reject("ü" * 100)
     with pytest.raises(ConnectionClosed) as closed:
         client.recv(timeout=10)
     assert closed.value.rcvd is not None

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from websockets.frames import Frame, Opcode
+from library_reader import LibraryReader
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from godot_marl.framing import FrameReader, header_of
+from godot_marl.transport.framing import FrameReader, header_of
 
 MAX_SIZE = 70_000
 SIZES = [0, 1, 3, 4, 5, 124, 125, 126, 127, 4000, 65_521, 65_522, 65_535, 65_536, 65_537, 69_999, 70_000, 70_001]
@@ -26,33 +26,6 @@ def open_protocol() -> ServerProtocol:
     return ServerProtocol(state=State.OPEN, max_size=MAX_SIZE)
 
 
-class LibraryReader:
-    """What the link did before there was a short way."""
-
-    def __init__(self, protocol: ServerProtocol) -> None:
-        self.messages: list[str | bytes] = []
-        self._protocol = protocol
-        self._fragments: list[bytes] = []
-
-    def read(self, data: bytes) -> None:
-        if data:
-            self._protocol.receive_data(data)
-        else:
-            self._protocol.receive_eof()
-        for frame in self._protocol.events_received():
-            if isinstance(frame, Frame) and frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
-                self._take(frame)
-
-    def _take(self, frame: Frame) -> None:
-        if frame.opcode is not Opcode.CONT:
-            self._fragments = []
-            self._is_text = frame.opcode is Opcode.TEXT
-        self._fragments.append(bytes(frame.data))
-        if frame.fin:
-            message = b"".join(self._fragments)
-            self.messages.append(message.decode("utf-8", "surrogateescape") if self._is_text else message)
-
-
 class ShortReader:
     """The reader under test, as the link uses it."""
 
@@ -62,13 +35,13 @@ class ShortReader:
 
     def read(self, data: bytes) -> None:
         if not data:
-            self._reader.take(0)
+            self._reader.consume(0)
         while data:
             space = self._reader.space
             count = min(len(space), len(data))
             assert count
             space[:count] = data[:count]
-            self._reader.take(count)
+            self._reader.consume(count)
             data = data[count:]
         self.messages += self._reader.messages
         self._reader.messages.clear()
@@ -82,7 +55,7 @@ def read_all(reader_class: Any, chunks: list[bytes]) -> list[Seen]:
     for chunk in chunks:
         reader.read(chunk)
         sent = b"|".join(protocol.data_to_send())
-        # How far into a message the stream ended is told to nobody.
+        # How far into a message the stream ended is not reported.
         fault = protocol.parser_exc
         told = type(fault).__name__ if isinstance(fault, EOFError) else repr(fault)
         seen.append((list(reader.messages), sent, protocol.state, told, repr(protocol.close_rcvd)))

@@ -7,23 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from godot_marl.migration import modern
-from godot_marl.migration.gymgodot import GymGodotFiles
-from godot_marl.migration.report import changed_lines
-from godot_marl.migration.scenes import SceneText
-from godot_marl.migration.spaces import find_action_space
+from godot_marl.gymgodot.migration import rewrites
+from godot_marl.gymgodot.migration.report import changed_lines
+from godot_marl.gymgodot.migration.scanner import GymGodotFiles
+from godot_marl.gymgodot.migration.scenes import SceneText
+from godot_marl.gymgodot.migration.spaces import find_action_space
 
 NODE = "extends Node\nexport(int) var stepLength = 4\nexport(NodePath) var environmentNode\n"
 
 
 def shape(kind: str, *properties: str) -> set[str]:
     text = "\n".join([f'[sub_resource type="{kind}" id=1]', *properties, ""])
-    return set(modern.modern_scene(text).splitlines()[1:]) - {""}
+    return set(rewrites.modern_scene(text).splitlines()[1:]) - {""}
 
 
 def body(*properties: str) -> set[str]:
     text = "\n".join(['[node name="Body" type="RigidBody3D"]', *properties, ""])
-    return set(modern.modern_scene(text).splitlines()[1:]) - {""}
+    return set(rewrites.modern_scene(text).splitlines()[1:]) - {""}
 
 
 @pytest.mark.parametrize(
@@ -74,26 +74,26 @@ def test_a_body_is_braked_and_moved_as_it_was(before: list[str], after: set[str]
     ],
 )
 def test_a_script_becomes_one_of_godot_4(before: str, after: str) -> None:
-    assert modern.modern_script(before) == after
+    assert rewrites.modern_script(before) == after
 
 
-def test_json_is_taken_out_of_the_converters_hands() -> None:
+def test_json_is_converted_before_the_engines_converter() -> None:
     before = 'var a = JSON.parse(text.strip(")")).result\nvar b = parse_json(f(1))\nvar c = JSON.parse(d)\n'
     after = 'var a = JSON.parse_string(text.strip(")"))\nvar b = JSON.parse_string(f(1))\nvar c = JSON.parse(d)\n'
     # A parenthesis in a text is counted as one.
-    assert modern.before_conversion(before.replace('")"', "x")) == after.replace('")"', "x")
+    assert rewrites.before_conversion(before.replace('")"', "x")) == after.replace('")"', "x")
 
 
-def test_settings_that_the_converter_forgets() -> None:
+def test_settings_that_the_converter_does_not_convert() -> None:
     before = (
         '_global_script_classes=[  ]\n_global_script_class_icons={\n}\n\n[physics]\n\ncommon/physics_fps=30\n'
         '3d/physics_engine="Bullet"\n3d/default_gravity=3.7\n'
     )  # fmt: skip
     after = "[physics]\n\ncommon/physics_ticks_per_second=30\n3d/default_gravity=3.7\n"
-    assert modern.modern_settings(before).lstrip() == after
+    assert rewrites.modern_settings(before).lstrip() == after
 
 
-# -- GymGodot's node, whatever it is called ----------------------------------------------------------------------------
+# -- GymGodot's node, under any name -----------------------------------------------------------------------------------
 
 
 def project(folder: Path, **texts: str) -> GymGodotFiles:
@@ -119,7 +119,7 @@ def test_a_node_with_the_script_itself_is_found_with_its_own_values(tmp_path: Pa
     assert (use.scene, use.node.path, use.step_length, use.enabled, use.agent) == (
         "main.tscn", "World/Sync", "4", False, "Agent"
     )  # fmt: skip
-    assert found.gone == {"other/name.gd"}
+    assert found.obsolete == {"other/name.gd"}
     assert found.agent_script(use) == "agent.gd"
     assert found.missing_methods("agent.gd") == ["apply_action", "get_observation", "get_reward", "is_done"]
     text = SceneText(scene)
@@ -135,10 +135,10 @@ def test_a_node_with_the_script_itself_is_found_with_its_own_values(tmp_path: Pa
     )  # fmt: skip
 
 
-def test_a_scene_without_the_node_has_no_use_of_it(tmp_path: Path) -> None:
+def test_a_scene_without_the_node_does_not_use_it(tmp_path: Path) -> None:
     found = project(tmp_path, agent_gd="export(int) var stepLength = 1\n", main_tscn='[node name="A" type="Node"]\n')
     assert found.uses == []
-    assert found.gone == set()
+    assert found.obsolete == set()
 
 
 def test_methods_of_the_script_that_is_extended_count(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_a_notebook_is_read_cell_by_cell(tmp_path: Path) -> None:
     assert found.code == "MarlSpace.discrete(2)"
 
 
-def test_nothing_of_a_strangers_python_is_run(tmp_path: Path) -> None:
+def test_no_python_of_the_project_is_run(tmp_path: Path) -> None:
     trap = tmp_path / "trap"
     (tmp_path / "learn.py").write_text(f"action_space = spaces.Discrete(open({str(trap)!r}, 'w').write('x'))\n")
     assert find_action_space("", [tmp_path], tmp_path) is None

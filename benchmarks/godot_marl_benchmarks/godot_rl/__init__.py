@@ -1,0 +1,1 @@
+"""Measures Godot RL Agents on the same scenes."""

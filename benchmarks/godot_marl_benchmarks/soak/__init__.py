@@ -1,0 +1,1 @@
+"""Steps environments for hours, kills their games, and finds what grows."""

@@ -1,0 +1,1 @@
+"""One arena, shared by all forms of one process."""

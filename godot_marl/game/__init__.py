@@ -1,0 +1,1 @@
+"""One Godot process, from its command line to its exit."""
