@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from by_hand import ByHand
 from certificates import Authority
+from hypothesis import HealthCheck, settings
 from person import Person
 from processes import MARK, new_mark
 from pyvirtualdisplay.display import Display
@@ -25,6 +26,10 @@ TESTS = Path(__file__).parent
 PROJECT = TESTS / "godot_project"
 # A test that uses one of these fixtures starts Godot.
 STARTS_GODOT = {"engine", "scenes", "make", "by_hand"}
+
+# How long an example takes says more of the machine than of the code: each test has a timeout instead.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

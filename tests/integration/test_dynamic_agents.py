@@ -270,7 +270,6 @@ SCHEDULES = st.lists(st.lists(HAPPENINGS, max_size=3), max_size=8)
 
 @settings(
     max_examples=150,
-    deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -22,7 +22,7 @@ MakeEnv = Callable[..., GodotParallelEnv]
 def test_any_option_arrives_in_the_engine_as_the_same_value(make: MakeEnv) -> None:
     env = make("repeater")
 
-    @settings(deadline=None, max_examples=300, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=300, database=None, suppress_health_check=list(HealthCheck))
     @example({"numbers": [2**53, -(2**53), 5e-324, 1.7976931348623157e308, 2.2250738585072014e-308, 0.1 + 0.2, 1e23]})
     @example({"texts": ["\x01\x0b\x1f\x7f\u2028\ufeff\ufffe\uffff\U0001f600\U0010ffff", '\\"/\\u0041\\v', "inf", ""]})
     # The info that brings it back is one deeper.

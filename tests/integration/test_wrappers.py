@@ -73,7 +73,7 @@ def herds(request: pytest.FixtureRequest, scenes: Path) -> Any:
 
 
 @pytest.mark.godot
-@settings(max_examples=40, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(schedule=SCHEDULES)
 def test_agents_of_a_scene_that_come_and_go(herds: Any, schedule: list[list[tuple[str, int]]]) -> None:
     plain, padded = herds

@@ -89,7 +89,7 @@ def test_only_a_parallel_env_can_be_padded() -> None:
 LIVES = st.tuples(st.integers(0, 6), st.integers(1, 6), st.sampled_from(["ended", "cut", "both"]))
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=300, database=None)
 @given(
     lives=st.lists(LIVES, min_size=1, max_size=6).filter(lambda lives: any(birth == 0 for birth, _, _ in lives)),
     kinds=st.lists(st.sampled_from(list(SPACES)), min_size=6, max_size=6),

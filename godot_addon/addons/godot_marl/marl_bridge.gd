@@ -11,10 +11,11 @@ extends Node
 ## In the editor it does not connect: it only shows warnings about the scene.
 
 const _MarlConnection := preload("res://addons/godot_marl/transport/marl_connection.gd")
-const _MarlSceneWarnings := preload("res://addons/godot_marl/editor/marl_scene_warnings.gd")
 const _MarlScriptErrors := preload("res://addons/godot_marl/session/marl_script_errors.gd")
 const _MarlSession := preload("res://addons/godot_marl/session/marl_session.gd")
 
+# Only the editor loads it.
+const _SCENE_WARNINGS := "res://addons/godot_marl/editor/marl_scene_warnings.gd"
 const _GROUP := "godot_marl_enabled_bridges"
 # No signal reports that a script was saved with other methods, so the bridge checks the scene again
 # and again: less often in a large scene, so that this takes only this share of the editor's time.
@@ -154,7 +155,7 @@ func _find_warnings() -> PackedStringArray:
 	var scene := get_tree().edited_scene_root if is_inside_tree() else null
 	if scene == null or not (scene == self or scene.is_ancestor_of(self)):
 		return []
-	return _MarlSceneWarnings.warnings_of(self, scene)
+	return load(_SCENE_WARNINGS).call("warnings_of", self, scene)
 
 
 func _fail(reason: String) -> void:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import wire_reference as reference
 from gymnasium import spaces
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from godot_marl.errors import ProtocolError
@@ -19,7 +19,7 @@ from godot_marl.protocol.spaces import from_wire
 from godot_marl.vector.batch_layout import BatchLayout, row_of
 
 Space = dict[str, Any]
-quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=60)
 
 # -- Random spaces, values and replies ---------------------------------------------------------------------------------
 

@@ -402,7 +402,7 @@ def session_after(count: int) -> Session:
     return session
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from([(0, HELLO), (1, WARNINGS), (1, ERROR), (2, ERROR)]), JSON, st.data())
 def test_a_message_with_anything_in_any_place_raises_only_our_errors(
     start: tuple[int, dict[str, Any]], anything: Any, data: st.DataObject
@@ -412,19 +412,19 @@ def test_a_message_with_anything_in_any_place_raises_only_our_errors(
     only_our_errors(session_after(count), json.dumps(replaced(message, place, anything)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 2), st.text() | JSON.map(json.dumps))
 def test_any_text_raises_only_our_errors(count: int, text: str) -> None:
     only_our_errors(session_after(count), text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 2), st.binary(max_size=40) | st.binary(max_size=40).map(lambda b: reply_to(1)[:16] + b))
 def test_any_bytes_raise_only_our_errors(count: int, message: bytes) -> None:
     only_our_errors(session_after(count), message)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from([(0, HELLO), (1, WARNINGS), (2, ERROR)]), st.data())
 def test_a_text_with_damaged_letters_raises_only_our_errors(
     start: tuple[int, dict[str, Any]], data: st.DataObject

@@ -92,7 +92,7 @@ LEARNER = make_learner(spaces.Discrete(2))
 
 
 @given(episodes=EPISODES, seed=st.integers(0, 1000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_advantages_of_agents_that_end_apart(episodes: list[Episode], seed: int) -> None:
     rng = np.random.default_rng(seed)
     watched = Watched(LEARNER)

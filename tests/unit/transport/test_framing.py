@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from library_reader import LibraryReader
 from websockets.protocol import State
@@ -17,7 +17,7 @@ from godot_marl.transport.framing import FrameReader, header_of
 
 MAX_SIZE = 70_000
 SIZES = [0, 1, 3, 4, 5, 124, 125, 126, 127, 4000, 65_521, 65_522, 65_535, 65_536, 65_537, 69_999, 70_000, 70_001]
-thorough = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(max_examples=300)
 
 Seen = tuple[list[str | bytes], bytes, State, str, str]
 

@@ -1,11 +1,17 @@
 extends RefCounted
 ## One agent of an arena: its node, its optional methods, and the calls of its methods.
 
+const _MarlAgent := preload("res://addons/godot_marl/agents/marl_agent.gd")
 const _MarlAgentSlot := preload("res://addons/godot_marl/agents/marl_agent_slot.gd")
 const _MarlInfoValidator := preload("res://addons/godot_marl/protocol/marl_info_validator.gd")
 const _MarlProblem := preload("res://addons/godot_marl/protocol/marl_problem.gd")
 const _MarlReply := preload("res://addons/godot_marl/protocol/marl_reply.gd")
 
+# Loaded when a scene has one: most games start without.
+const _AGENT_GROUP := "res://addons/godot_marl/agents/marl_agent_group.gd"
+
+## The method that makes a node one of several agents.
+const COUNT := "get_agent_count"
 ## The methods that make a node an agent.
 const REQUIRED: PackedStringArray = [
 	"apply_action", "get_observation", "get_reward", "reset", "is_done"
@@ -19,6 +25,10 @@ var name := ""
 var names: PackedStringArray = []
 ## How many agents the node has, and thus slots.
 var span := 1
+## The same for a _MarlAgentGroup; 0 for a node of one agent.
+var group_size := 0
+## Why the node cannot be an agent, or null.
+var fault: _MarlProblem
 ## Its slot in the messages, with its spaces; null until one is assigned.
 var slot: _MarlAgentSlot
 ## The policy that it shares; empty if [member policy_answer] is not a name.
@@ -52,6 +62,13 @@ func _init(agent_node: Node) -> void:
 	if node.has_method("get_policy_name"):
 		policy_answer = node.call("get_policy_name")
 		policy = text_of(policy_answer)
+
+
+## The agent or group of [param agent_node].
+static func of_node(agent_node: Node) -> _MarlAgent:
+	if agent_node.has_method(COUNT):
+		return (load(_AGENT_GROUP) as GDScript).new(agent_node)
+	return _MarlAgent.new(agent_node)
 
 
 ## The required methods that [param candidate] has.
@@ -130,6 +147,17 @@ func observe(reply: _MarlReply, infos: Dictionary) -> _MarlProblem:
 	reply.flags.append(flags)
 	live = flags == _MarlReply._Flag.OBSERVED
 	return _add_mask_and_info(reply, infos)
+
+
+## Adds zeros for it. If it lived and [param first] is false, it has left: its flags say so, and
+## this returns true.
+func skip(reply: _MarlReply, first: bool) -> bool:
+	var flags := 0
+	if live and not first:
+		flags = _MarlReply._Flag.TERMINATED | _MarlReply._Flag.LEFT
+	live = false
+	reply.skip_slot(slot.observation_layout, slot.mask_size, flags)
+	return flags != 0
 
 
 ## True if the node is no longer in the scene.

@@ -4,18 +4,10 @@ extends "res://addons/godot_marl/agents/marl_agent.gd"
 ##
 ## While all agents live, nothing here loops over them; only agents that end are handled one by one.
 
-const _MarlAgent := preload("res://addons/godot_marl/agents/marl_agent.gd")
-const _MarlAgentGroup := preload("res://addons/godot_marl/agents/marl_agent_group.gd")
 const _MarlGroupLayout := preload("res://addons/godot_marl/protocol/marl_group_layout.gd")
 const _MarlGroupLifecycle := preload("res://addons/godot_marl/agents/marl_group_lifecycle.gd")
 const _MarlGroupValidator := preload("res://addons/godot_marl/agents/marl_group_validator.gd")
 const _MarlSectionBuffers := preload("res://addons/godot_marl/protocol/marl_section_buffers.gd")
-
-## The method that makes a node one of several agents.
-const COUNT := "get_agent_count"
-
-## Why the node cannot answer for several agents, or null.
-var fault: _MarlProblem
 
 var _observations: _MarlGroupLayout
 var _lifecycle := _MarlGroupLifecycle.new()
@@ -31,15 +23,7 @@ func _init(group_node: Node) -> void:
 	fault = _MarlGroupValidator.fault_of(node, answer)
 	if fault == null:
 		span = answer
-
-
-## The agent or group of [param agent_node].
-static func agent_of(agent_node: Node) -> _MarlAgent:
-	return (
-		_MarlAgentGroup.new(agent_node)
-		if agent_node.has_method(COUNT)
-		else _MarlAgent.new(agent_node)
-	)
+		group_size = span
 
 
 ## The agents' names: [param first], and those that continue its index.
@@ -99,8 +83,6 @@ func observe(reply: _MarlReply, infos: Dictionary) -> _MarlProblem:
 	return problem
 
 
-## Adds zeros for all of its agents. If they lived and [param first] is false, they have left: their
-## flags say so, and this returns true.
 func skip(reply: _MarlReply, first: bool) -> bool:
 	var flags := PackedByteArray()
 	var have_left := live and not first

@@ -2,7 +2,6 @@ extends RefCounted
 ## The place of one agent in the messages of an arena: its name and its spaces.
 
 const _MarlAgentSlot := preload("res://addons/godot_marl/agents/marl_agent_slot.gd")
-const _MarlGroupValidator := preload("res://addons/godot_marl/agents/marl_group_validator.gd")
 const _MarlProblem := preload("res://addons/godot_marl/protocol/marl_problem.gd")
 const _MarlSpace := preload("res://addons/godot_marl/marl_space.gd")
 const _MarlSpaceLayout := preload("res://addons/godot_marl/protocol/marl_space_layout.gd")
@@ -113,7 +112,7 @@ func _ask_observation_space(node: Node) -> _MarlProblem:
 		observation_space = _MarlSpace.like(first)
 		var expected := "an Array of numbers"
 		if group_size > 0:
-			observation_space = _MarlGroupValidator.share_of(observation_space, group_size)
+			observation_space = _share_of(observation_space)
 			expected = "numbers for %d agents, as many for each" % group_size
 		if observation_space.is_empty():
 			return _MarlProblem.of_answer(
@@ -121,6 +120,17 @@ func _ask_observation_space(node: Node) -> _MarlProblem:
 			)
 	var problem := _MarlSpaceRegistry.problem_of(observation_space)
 	return _problem("get_observation_space", "a space", problem) if problem else null
+
+
+# The share of each agent of a group in [param space], the box of their first observation; empty if
+# it cannot be divided evenly.
+func _share_of(space: Dictionary) -> Dictionary:
+	if space.is_empty() or not _MarlSpaceRegistry.can_be_grouped(space):
+		return {}
+	var size := _MarlSpaceRegistry.layout_of(space).size
+	if size % group_size > 0:
+		return {}
+	return _MarlSpace.box_of_shape([floori(float(size) / group_size)])
 
 
 func _ask_action_space(node: Node) -> _MarlProblem:

@@ -5,7 +5,6 @@ const _MarlAgent := preload("res://addons/godot_marl/agents/marl_agent.gd")
 const _MarlAgentGroup := preload("res://addons/godot_marl/agents/marl_agent_group.gd")
 const _MarlAgentSlot := preload("res://addons/godot_marl/agents/marl_agent_slot.gd")
 const _MarlProblem := preload("res://addons/godot_marl/protocol/marl_problem.gd")
-const _MarlSpace := preload("res://addons/godot_marl/marl_space.gd")
 const _MarlSpaceRegistry := preload(
 	"res://addons/godot_marl/protocol/spaces/marl_space_registry.gd"
 )
@@ -37,20 +36,10 @@ static func fault_of(node: Node, count: Variant) -> _MarlProblem:
 	)
 
 
-## The share of each of [param count] agents in [param space], the box of their first observation;
-## empty if it cannot be divided evenly.
-static func share_of(space: Dictionary, count: int) -> Dictionary:
-	if space.is_empty() or not _MarlSpaceRegistry.can_be_grouped(space):
-		return {}
-	var size := _MarlSpaceRegistry.layout_of(space).size
-	return _MarlSpace.box_of_shape([floori(float(size) / count)]) if size % count == 0 else {}
-
-
-## Why [param agent] cannot have [param slot], which had its name at the handshake; or null.
+## Why [param agent] cannot have [param slot], which had its name at the handshake with another
+## group_size.
 static func problem_of_slot(agent: _MarlAgent, slot: _MarlAgentSlot) -> _MarlProblem:
-	var count := agent.span if agent is _MarlAgentGroup else 0
-	if count == slot.group_size:
-		return null
+	var count := agent.group_size
 	return _MarlProblem.new(
 		"agent_set",
 		"The number of agents of a node is not what it was when the game began.",
@@ -61,14 +50,12 @@ static func problem_of_slot(agent: _MarlAgent, slot: _MarlAgentSlot) -> _MarlPro
 	)
 
 
-## Why [param agent] cannot join during an episode, or null.
-static func problem_of_birth(agent: _MarlAgent) -> _MarlProblem:
-	if not agent is _MarlAgentGroup:
-		return null
+## Why [param group] cannot join during an episode.
+static func problem_of_birth(group: _MarlAgentGroup) -> _MarlProblem:
 	return _MarlProblem.new(
 		"birth",
 		"A node that answers for many agents joined later.",
-		"%s.%s()" % [agent.path, _MarlAgentGroup.COUNT],
+		"%s.%s()" % [group.path, _MarlAgentGroup.COUNT],
 		"a node that exists when the game begins, or one without %s()" % _MarlAgentGroup.COUNT,
 		"one more",
 		"Have it in the scene from the start, or make each agent that joins a node."

@@ -2,7 +2,6 @@ extends RefCounted
 ## Finds the agents of an arena and gives them their names.
 
 const _MarlAgent := preload("res://addons/godot_marl/agents/marl_agent.gd")
-const _MarlAgentGroup := preload("res://addons/godot_marl/agents/marl_agent_group.gd")
 const _MarlProblem := preload("res://addons/godot_marl/protocol/marl_problem.gd")
 
 ## The agents, in tree order.
@@ -22,7 +21,7 @@ func _init(root: Node, known: Dictionary = {}) -> void:
 	var partial: Array[Node] = []
 	_collect(root, complete, partial)
 	for node in complete:
-		agents.append(_MarlAgentGroup.agent_of(node))
+		agents.append(_MarlAgent.of_node(node))
 	for node in partial:
 		_warn(node, _MarlAgent.methods_of(node))
 	for agent in agents:
@@ -36,8 +35,8 @@ func _init(root: Node, known: Dictionary = {}) -> void:
 	for agent in agents:
 		if agent.name.is_empty():
 			_assign_free_name(agent)
-		if agent is _MarlAgentGroup and (agent as _MarlAgentGroup).fault:
-			problem = (agent as _MarlAgentGroup).fault
+		if agent.fault:
+			problem = agent.fault
 	if agents.is_empty():
 		problem = _MarlProblem.new(
 			"no_agent",
@@ -87,7 +86,7 @@ static func _collect(node: Node, complete: Array[Node], partial: Array[Node]) ->
 func _assign_own_name(agent: _MarlAgent) -> void:
 	var answer: Variant = agent.node.call("get_agent_name")
 	var name := _MarlAgent.text_of(answer)
-	var names := agent.names_from(name + "_0" if agent is _MarlAgentGroup else name)
+	var names := agent.names_from(name + "_0" if agent.group_size > 0 else name)
 	var taken := _find_taken(names)
 	if name and taken < 0:
 		_assign_names(agent, names)

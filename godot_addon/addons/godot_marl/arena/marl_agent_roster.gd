@@ -3,10 +3,11 @@ extends RefCounted
 
 const _MarlAgent := preload("res://addons/godot_marl/agents/marl_agent.gd")
 const _MarlAgentDiscovery := preload("res://addons/godot_marl/arena/marl_agent_discovery.gd")
-const _MarlAgentGroup := preload("res://addons/godot_marl/agents/marl_agent_group.gd")
 const _MarlAgentSlot := preload("res://addons/godot_marl/agents/marl_agent_slot.gd")
-const _MarlGroupValidator := preload("res://addons/godot_marl/agents/marl_group_validator.gd")
 const _MarlProblem := preload("res://addons/godot_marl/protocol/marl_problem.gd")
+
+# Loaded for what is wrong with a group.
+const _GROUP_VALIDATOR := "res://addons/godot_marl/agents/marl_group_validator.gd"
 
 ## All slots: of the agents that existed at the handshake, then of those that may join later.
 var slots: Array[_MarlAgentSlot] = []
@@ -94,7 +95,7 @@ func compare() -> _MarlProblem:
 	for node in nodes:
 		if _slots_by_node.has(node.get_instance_id()):
 			continue
-		var agent := _MarlAgentGroup.agent_of(node)
+		var agent := _MarlAgent.of_node(node)
 		var problem := _assign_newcomer(agent)
 		if problem:
 			return problem
@@ -133,9 +134,8 @@ func _declare_policy(
 
 
 func _assign_newcomer(agent: _MarlAgent) -> _MarlProblem:
-	var problem := _MarlGroupValidator.problem_of_birth(agent)
-	if problem:
-		return problem
+	if agent.group_size > 0:
+		return load(_GROUP_VALIDATOR).call("problem_of_birth", agent)
 	var declared := 0
 	for slot in range(_first_future, slots.size()):
 		if slots[slot].policy == agent.policy:
@@ -160,9 +160,8 @@ func _assign_newcomer(agent: _MarlAgent) -> _MarlProblem:
 
 func _assign(agent: _MarlAgent, index: int) -> _MarlProblem:
 	var slot := slots[index]
-	var problem := _MarlGroupValidator.problem_of_slot(agent, slot)
-	if problem:
-		return problem
+	if agent.group_size != slot.group_size:
+		return load(_GROUP_VALIDATOR).call("problem_of_slot", agent, slot)
 	if agent.node.has_method("get_action_mask") != (slot.mask_size > 0):
 		return _MarlProblem.new(
 			"birth",

@@ -3,7 +3,6 @@ extends RefCounted
 
 const _MarlAgent := preload("res://addons/godot_marl/agents/marl_agent.gd")
 const _MarlAgentDiscovery := preload("res://addons/godot_marl/arena/marl_agent_discovery.gd")
-const _MarlAgentGroup := preload("res://addons/godot_marl/agents/marl_agent_group.gd")
 const _MarlAgentRoster := preload("res://addons/godot_marl/arena/marl_agent_roster.gd")
 const _MarlAgentSlot := preload("res://addons/godot_marl/agents/marl_agent_slot.gd")
 const _MarlArenaState := preload("res://addons/godot_marl/arena/marl_arena_state.gd")
@@ -14,6 +13,9 @@ const _MarlReply := preload("res://addons/godot_marl/protocol/marl_reply.gd")
 const _MarlResetOptions := preload("res://addons/godot_marl/arena/marl_reset_options.gd")
 const _MarlTreeWatcher := preload("res://addons/godot_marl/arena/marl_tree_watcher.gd")
 const _MarlTurnOrder := preload("res://addons/godot_marl/arena/marl_turn_order.gd")
+
+# Loaded when people play: most games start without.
+const _HUMAN_PLAYERS := "res://addons/godot_marl/agents/marl_human_players.gd"
 
 ## The node below which the agents are.
 var root: Node
@@ -76,7 +78,7 @@ func discover(configuration: Dictionary) -> _MarlProblem:
 		return found.problem
 	var problem := _roster.declare(found.agents, configuration)
 	if problem == null:
-		problem = human_control.declare(configuration, found.agents, get_slots())
+		problem = _declare_human_agents(configuration, found.agents)
 	if problem:
 		return problem
 	agents.resize(get_slots().size())
@@ -195,18 +197,21 @@ func skip(reply: _MarlReply) -> void:
 	reply.infos.append({})
 
 
+func _declare_human_agents(configuration: Dictionary, found: Array[_MarlAgent]) -> _MarlProblem:
+	if (configuration.get("human_agents", []) as Array).is_empty():
+		return null
+	human_control = (load(_HUMAN_PLAYERS) as GDScript).new()
+	return human_control.declare(configuration, found, get_slots())
+
+
 # True if the slot's agent has just left.
 func _skip_slot(reply: _MarlReply, index: int, first: bool) -> bool:
 	var agent := agents[index]
-	if agent is _MarlAgentGroup:
-		return (agent as _MarlAgentGroup).skip(reply, first)
-	var flags := 0
-	if agent and agent.live:
-		agent.live = false
-		flags = 0 if first else _MarlReply._Flag.TERMINATED | _MarlReply._Flag.LEFT
+	if agent:
+		return agent.skip(reply, first)
 	var slot := get_slots()[index]
-	reply.skip_slot(slot.observation_layout, slot.mask_size, flags)
-	return flags != 0
+	reply.skip_slot(slot.observation_layout, slot.mask_size)
+	return false
 
 
 # Nodes that reset_arena queued for deletion are still in the tree: only a search excludes them.

@@ -6,14 +6,16 @@ enum _Phase { CONNECTING, GREETING, IDLE, STEPPING, SETTLING, ENDED }
 
 const _MarlConnection := preload("res://addons/godot_marl/transport/marl_connection.gd")
 const _MarlControlMessages := preload("res://addons/godot_marl/protocol/marl_control_messages.gd")
-const _MarlInputForwarder := preload("res://addons/godot_marl/session/marl_input_forwarder.gd")
 const _MarlMessageValidator := preload("res://addons/godot_marl/protocol/marl_message_validator.gd")
 const _MarlProblem := preload("res://addons/godot_marl/protocol/marl_problem.gd")
-const _MarlRenderer := preload("res://addons/godot_marl/session/marl_renderer.gd")
 const _MarlRequestHandler := preload("res://addons/godot_marl/session/marl_request_handler.gd")
 const _MarlScriptErrors := preload("res://addons/godot_marl/session/marl_script_errors.gd")
 const _MarlSpinWait := preload("res://addons/godot_marl/session/marl_spin_wait.gd")
 const _MarlTreePause := preload("res://addons/godot_marl/session/marl_tree_pause.gd")
+
+# Loaded when they are needed: most games start without.
+const _INPUT_FORWARDER := "res://addons/godot_marl/session/marl_input_forwarder.gd"
+const _RENDERER := "res://addons/godot_marl/session/marl_renderer.gd"
 
 # How long a game with a window waits for the next request before it lets a frame pass.
 const _WINDOW_WAIT_USEC := 4000
@@ -158,7 +160,10 @@ func _handle(message: Variant) -> void:
 			var frames: Array[PackedByteArray] = []
 			_request = int(control["request"] as float)
 			var arena := _handler.find_arena(control)
-			_send_answer(_MarlRenderer.answer(arena, _handler.arenas, control, frames), frames)
+			var problem_of_render: _MarlProblem = load(_RENDERER).call(
+				"answer", arena, _handler.arenas, control, frames
+			)
+			_send_answer(problem_of_render, frames)
 		["", "close", _]:
 			_end(0)
 		_:
@@ -178,7 +183,8 @@ func _configure(control: Dictionary) -> void:
 	_phase = _Phase.IDLE
 	_has_human_agents = _handler.has_human_agents()
 	if _has_human_agents:
-		_host.add_child(_MarlInputForwarder.new(_handler.arenas), false, Node.INTERNAL_MODE_BACK)
+		var forwarder: Node = (load(_INPUT_FORWARDER) as GDScript).new(_handler.arenas)
+		_host.add_child(forwarder, false, Node.INTERNAL_MODE_BACK)
 	_connection.limit(_handler.longest_message)
 	_send("scene", _handler.describe_scene())
 

@@ -1,38 +1,26 @@
 extends RefCounted
-## The types of spaces by name: to add one, write its _MarlSpaceKind and add it here.
+## The types of spaces by name: to add one, write its _MarlSpaceKind and add it to
+## [constant _TYPES].
 
-const _MarlBoxSpace := preload("res://addons/godot_marl/protocol/spaces/marl_box_space.gd")
-const _MarlDictSpace := preload("res://addons/godot_marl/protocol/spaces/marl_dict_space.gd")
-const _MarlDiscreteSpace := preload(
-	"res://addons/godot_marl/protocol/spaces/marl_discrete_space.gd"
-)
-const _MarlMultiBinarySpace := preload(
-	"res://addons/godot_marl/protocol/spaces/marl_multi_binary_space.gd"
-)
-const _MarlMultiDiscreteSpace := preload(
-	"res://addons/godot_marl/protocol/spaces/marl_multi_discrete_space.gd"
-)
 const _MarlSpaceKind := preload("res://addons/godot_marl/protocol/spaces/marl_space_kind.gd")
 const _MarlSpaceLayout := preload("res://addons/godot_marl/protocol/marl_space_layout.gd")
-const _MarlTupleSpace := preload("res://addons/godot_marl/protocol/spaces/marl_tuple_space.gd")
 
-static var _kinds: Dictionary[String, _MarlSpaceKind] = {
-	"box": _MarlBoxSpace.new(),
-	"discrete": _MarlDiscreteSpace.new(),
-	"multi_discrete": _MarlMultiDiscreteSpace.new(),
-	"multi_binary": _MarlMultiBinarySpace.new(),
-	"dict": _MarlDictSpace.new(),
-	"tuple": _MarlTupleSpace.new(),
-}
+const _SCRIPT := "res://addons/godot_marl/protocol/spaces/marl_%s_space.gd"
+const _TYPES: PackedStringArray = [
+	"box", "discrete", "multi_discrete", "multi_binary", "dict", "tuple"
+]
+
+# By type, filled when a space first has it: few scenes have all of them.
+static var _kinds: Dictionary[String, _MarlSpaceKind] = {}
 
 
 ## What is wrong with [param space], or an empty text. Check it before the other functions: they
 ## know no other spaces than those that are right.
 static func problem_of(space: Dictionary) -> String:
 	var type: Variant = space.get("type")
-	if not type is String or not _kinds.has(type as String):
-		var names := _kinds.keys()
-		return "type must be %s or %s, not %s" % [", ".join(names.slice(0, -1)), names[-1], type]
+	if not type is String or not _TYPES.has(type as String):
+		var others := ", ".join(_TYPES.slice(0, -1))
+		return "type must be %s or %s, not %s" % [others, _TYPES[-1], type]
 	var kind := _kind_of(space)
 	var problem := kind.find_problem(space)
 	if problem:
@@ -82,17 +70,24 @@ static func can_be_grouped(space: Dictionary) -> bool:
 
 ## The names of the types whose actions can be masked.
 static func maskable_types() -> PackedStringArray:
-	return PackedStringArray(
-		_kinds.keys().filter(func(type: String) -> bool: return _kinds[type].can_be_masked())
-	)
+	return _types_where(func(kind: _MarlSpaceKind) -> bool: return kind.can_be_masked())
 
 
 ## The names of the types that many agents of one node can have.
 static func groupable_types() -> PackedStringArray:
-	return PackedStringArray(
-		_kinds.keys().filter(func(type: String) -> bool: return _kinds[type].can_be_grouped())
-	)
+	return _types_where(func(kind: _MarlSpaceKind) -> bool: return kind.can_be_grouped())
+
+
+static func _types_where(is_such: Callable) -> PackedStringArray:
+	var types: PackedStringArray = []
+	for type in _TYPES:
+		if is_such.call(_kind_of({"type": type})):
+			types.append(type)
+	return types
 
 
 static func _kind_of(space: Dictionary) -> _MarlSpaceKind:
-	return _kinds[space["type"] as String]
+	var type: String = space["type"]
+	if not _kinds.has(type):
+		_kinds[type] = (load(_SCRIPT % type) as GDScript).new()
+	return _kinds[type]

@@ -1,0 +1,46 @@
+"""How slow this machine is: the CPU time of a fixed piece of work, again and again until the standard input ends.
+
+`.ci/run` has a limit of minutes, which are those of the machine that it was set on. Other machines that share the
+processors make the same work take two or three times its CPU time, so that the limit alone would say more of them than
+of this project. At the end this prints the mean of all samples, as a multiple of the usual CPU time.
+"""
+
+from __future__ import annotations
+
+import selectors
+import statistics
+import sys
+import time
+
+# The CPU time of `work` on the machine that the limit was set on, with its two processors busy.
+USUAL_SECONDS = 0.05
+SECONDS_BETWEEN_SAMPLES = 15
+
+
+def work() -> int:
+    """Do what takes `USUAL_SECONDS`."""
+    total = 0
+    for number in range(600_000):
+        total += number * number % 7
+    return total
+
+
+def sample() -> float:
+    """How many times as long as usual `work` takes now."""
+    begin = time.process_time()
+    work()
+    return (time.process_time() - begin) / USUAL_SECONDS
+
+
+def main() -> None:
+    """Take samples until the standard input ends, and print their mean."""
+    samples = [sample()]
+    with selectors.DefaultSelector() as selector:
+        selector.register(sys.stdin, selectors.EVENT_READ)
+        while not selector.select(SECONDS_BETWEEN_SAMPLES):
+            samples.append(sample())
+    print(f"{statistics.fmean(samples):.2f}")
+
+
+if __name__ == "__main__":
+    main()
