@@ -1,4 +1,4 @@
-"""How slow this machine is: the CPU time of a fixed piece of work, again and again until the standard input ends.
+"""How slow this machine is: the CPU time of a fixed piece of work, again and again until a SIGTERM.
 
 `.ci/run` has a limit of minutes, which are those of the machine that it was set on. Other machines that share the
 processors make the same work take two or three times its CPU time, so that the limit alone would say more of them than
@@ -7,9 +7,8 @@ of this project. At the end this prints the mean of all samples, as a multiple o
 
 from __future__ import annotations
 
-import selectors
+import signal
 import statistics
-import sys
 import time
 
 # The CPU time of `work` on the machine that the limit was set on, with its two processors busy.
@@ -33,12 +32,12 @@ def sample() -> float:
 
 
 def main() -> None:
-    """Take samples until the standard input ends, and print their mean."""
+    """Take samples until a SIGTERM, and print their mean."""
+    end = {signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, end)
     samples = [sample()]
-    with selectors.DefaultSelector() as selector:
-        selector.register(sys.stdin, selectors.EVENT_READ)
-        while not selector.select(SECONDS_BETWEEN_SAMPLES):
-            samples.append(sample())
+    while signal.sigtimedwait(end, SECONDS_BETWEEN_SAMPLES) is None:
+        samples.append(sample())
     print(f"{statistics.fmean(samples):.2f}")
 
 
