@@ -39,12 +39,15 @@ def test_no_module_of_the_core_evaluates_or_unpickles_anything() -> None:
 ADDON = ROOT / "godot_addon/addons/godot_marl"
 # What calls a method, sets a property, or makes something of a text.
 BY_NAME = re.compile(
-    r"\.(call|callv|call_deferred|callp|set|set_deferred|set_indexed|get_indexed|emit_signal|rpc|propagate_call)\(([^),]*)"
+    r"\.(call|callv|call_deferred|callp|set|set_deferred|set_indexed|get_indexed|emit_signal|rpc|propagate_call)\(\s*([^),]*)"
 )
 EVALUATES = re.compile(
     r"\b(Expression|str_to_var|bytes_to_var\w*|ClassDB|GDScript\.new|source_code|OS\.(execute|create_\w+|shell_open)|"
-    r"DirAccess|FileAccess|ResourceLoader|change_scene\w*)\b|\bload\((?!root\.scene_file_path\)|file\))"
+    r"DirAccess|FileAccess|ResourceLoader|change_scene\w*)\b|\bload\((?!root\.scene_file_path\)|file\)|_[A-Z_]+\)|_SCRIPTS\[type\]\))"
 )
+# Scripts that are loaded when they are needed: each constant is the path of one, or a dictionary of paths.
+LOADED = re.compile(r"\bload\((_[A-Z_]+)")
+OWN_SCRIPT = re.compile(r'"res://addons/godot_marl/([\w/]+\.gd)"')
 # A name in a variable is that of one of these methods: no name from the wire gets there.
 KNOWN_VARIABLES = {"method", "_METHOD", "_SIZE", "COUNT", ""}
 
@@ -82,3 +85,16 @@ def test_the_addon_evaluates_nothing_and_opens_no_file_but_its_scene_and_certifi
     assert len(scripts) > 30
     for name, code in scripts:
         assert not (found := EVALUATES.search(code)), f"{name}: {found}"
+
+
+def test_the_addon_loads_no_script_but_its_own() -> None:
+    seen = 0
+    for name, code in addon_scripts():
+        for constant in LOADED.findall(code):
+            value = re.search(rf"^const {constant}\b[^\n]*?= (\{{\n(?:\t[^\n]*\n)*\}}|[^\n]*)$", code, re.MULTILINE)
+            assert value, f"{name}: {constant} is not a constant of this script"
+            scripts = OWN_SCRIPT.findall(value[1])
+            assert len(scripts) == max(1, value[1].count("\n") - 1), f"{name}: {value[0]}"
+            assert all((ADDON / script).is_file() for script in scripts), f"{name}: {value[0]}"
+            seen += 1
+    assert seen > 5

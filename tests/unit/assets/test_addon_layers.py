@@ -25,7 +25,7 @@ SPACE_BUILDER = "marl_space.gd"
 UPWARD = {("editor/marl_scene_warnings.gd", "marl_bridge.gd")}
 # Scripts that know each other's types, in a circle.
 CIRCLES = [
-    {f"agents/marl_{name}.gd" for name in ("agent", "agent_group", "agent_slot", "group_validator")},
+    {f"agents/marl_{name}.gd" for name in ("agent", "agent_group", "group_validator")},
     {"editor/marl_scene_warnings.gd", "marl_bridge.gd"},
 ]
 

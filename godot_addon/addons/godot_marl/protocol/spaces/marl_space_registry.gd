@@ -1,14 +1,17 @@
 extends RefCounted
-## The types of spaces by name: to add one, write its _MarlSpaceKind and add it to
-## [constant _TYPES].
+## The types of spaces by name: to add one, write its _MarlSpaceKind and add it here.
 
 const _MarlSpaceKind := preload("res://addons/godot_marl/protocol/spaces/marl_space_kind.gd")
 const _MarlSpaceLayout := preload("res://addons/godot_marl/protocol/marl_space_layout.gd")
 
-const _SCRIPT := "res://addons/godot_marl/protocol/spaces/marl_%s_space.gd"
-const _TYPES: PackedStringArray = [
-	"box", "discrete", "multi_discrete", "multi_binary", "dict", "tuple"
-]
+const _SCRIPTS: Dictionary[String, String] = {
+	"box": "res://addons/godot_marl/protocol/spaces/marl_box_space.gd",
+	"discrete": "res://addons/godot_marl/protocol/spaces/marl_discrete_space.gd",
+	"multi_discrete": "res://addons/godot_marl/protocol/spaces/marl_multi_discrete_space.gd",
+	"multi_binary": "res://addons/godot_marl/protocol/spaces/marl_multi_binary_space.gd",
+	"dict": "res://addons/godot_marl/protocol/spaces/marl_dict_space.gd",
+	"tuple": "res://addons/godot_marl/protocol/spaces/marl_tuple_space.gd",
+}
 
 # By type, filled when a space first has it: few scenes have all of them.
 static var _kinds: Dictionary[String, _MarlSpaceKind] = {}
@@ -18,9 +21,9 @@ static var _kinds: Dictionary[String, _MarlSpaceKind] = {}
 ## know no other spaces than those that are right.
 static func problem_of(space: Dictionary) -> String:
 	var type: Variant = space.get("type")
-	if not type is String or not _TYPES.has(type as String):
-		var others := ", ".join(_TYPES.slice(0, -1))
-		return "type must be %s or %s, not %s" % [others, _TYPES[-1], type]
+	if not type is String or not _SCRIPTS.has(type as String):
+		var names := _SCRIPTS.keys()
+		return "type must be %s or %s, not %s" % [", ".join(names.slice(0, -1)), names[-1], type]
 	var kind := _kind_of(space)
 	var problem := kind.find_problem(space)
 	if problem:
@@ -70,24 +73,23 @@ static func can_be_grouped(space: Dictionary) -> bool:
 
 ## The names of the types whose actions can be masked.
 static func maskable_types() -> PackedStringArray:
-	return _types_where(func(kind: _MarlSpaceKind) -> bool: return kind.can_be_masked())
+	return PackedStringArray(
+		_SCRIPTS.keys().filter(func(type: String) -> bool: return _kind(type).can_be_masked())
+	)
 
 
 ## The names of the types that many agents of one node can have.
 static func groupable_types() -> PackedStringArray:
-	return _types_where(func(kind: _MarlSpaceKind) -> bool: return kind.can_be_grouped())
-
-
-static func _types_where(is_such: Callable) -> PackedStringArray:
-	var types: PackedStringArray = []
-	for type in _TYPES:
-		if is_such.call(_kind_of({"type": type})):
-			types.append(type)
-	return types
+	return PackedStringArray(
+		_SCRIPTS.keys().filter(func(type: String) -> bool: return _kind(type).can_be_grouped())
+	)
 
 
 static func _kind_of(space: Dictionary) -> _MarlSpaceKind:
-	var type: String = space["type"]
+	return _kind(space["type"] as String)
+
+
+static func _kind(type: String) -> _MarlSpaceKind:
 	if not _kinds.has(type):
-		_kinds[type] = (load(_SCRIPT % type) as GDScript).new()
+		_kinds[type] = (load(_SCRIPTS[type]) as GDScript).new()
 	return _kinds[type]
